@@ -1,0 +1,89 @@
+# mpt-bundle: old Metta checkpoints to bundles, and checks of bundles.
+# 'make help' lists the targets.  All output is under $B.
+
+VERSION := 0.1.0
+B ?= build
+PREFIX ?= /usr/local
+PYTHON ?= python3
+CFLAGS ?= -O2 -g
+SAN ?=
+WERROR ?=
+PKG_CONFIG ?= pkg-config
+bindir = $(PREFIX)/bin
+libexecdir = $(PREFIX)/libexec/mpt-bundle
+mandir = $(PREFIX)/share/man
+
+PKGS := zlib libcjson
+PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS))
+PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS))
+# The interpreter to embed is asked about itself: python3-config need not be
+# the one that belongs to $(PYTHON).
+PY_CF := $(shell $(PYTHON) convert/unpickler/embed_flags.py cflags)
+PY_LD := $(shell $(PYTHON) convert/unpickler/embed_flags.py libs)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wconversion $(if $(WERROR),-Werror)
+SAN_CF := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer)
+BUILD_PP := -I. -I$B -D_POSIX_C_SOURCE=200809L -DVERSION='"$(VERSION)"' $(PKG_CF)
+BUILD_CF := -std=c11 -fopenmp -fvisibility=hidden $(WARN) $(SAN_CF) $(CFLAGS)
+
+PROGRAMS := mpt-convert mpt-unpickler mpt-validate
+sources = $(wildcard $(addsuffix /*.c,$1))
+objs = $(patsubst %.c,$B/%.o,$(call sources,$1))
+UNIT_TESTS := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(call sources,tests/unit))
+DRIVERS := $(patsubst tests/drivers/%.c,$B/tests/drivers/%,$(call sources,tests/drivers))
+SRC := $(call sources,base formats convert convert/unpickler validate tests/unit tests/drivers)
+
+all: $(addprefix $B/,$(PROGRAMS))		## build the programs
+
+$B/mpt-convert: $(call objs,convert formats base)
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
+$B/mpt-validate: $(call objs,validate formats base)
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
+$B/mpt-unpickler: $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PY_LD)
+$B/convert/unpickler/%.o: PART_CF = $(PY_CF)
+$B/convert/unpickler/restricted_code.c: convert/unpickler/restricted.py convert/unpickler/embed.py
+	@mkdir -p $(@D)
+	$(PYTHON) convert/unpickler/embed.py $< $@
+$B/convert/unpickler/restricted_code.o: $B/convert/unpickler/restricted_code.c
+	$(CC) $(BUILD_PP) $(BUILD_CF) -c -o $@ $<
+
+$(UNIT_TESTS): $B/tests/unit/%: $B/tests/unit/%.o $(call objs,formats base)
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ -lcmocka $(PKG_LD)
+$(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
+
+$B/%.o: %.c $B/flags
+	@mkdir -p $(@D)
+	$(CC) $(BUILD_PP) $(BUILD_CF) $(PART_CF) -MMD -MP -c -o $@ $<
+$B/flags: FORCE					# changed settings rebuild everything
+	@mkdir -p $B; echo '$(CC) $(BUILD_PP) $(BUILD_CF) $(LDFLAGS) $(PY_LD)' >$@.new; \
+	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+-include $(patsubst %.c,$B/%.d,$(SRC))
+
+tests: all $(UNIT_TESTS) $(DRIVERS)		## build the programs and the test programs
+check: tests					## run all tests (needs what tests/requirements.txt names)
+	MPT_BUILD=$(abspath $B) $(PYTHON) -m pytest tests
+demo: all					## convert fixtures/legacy and validate the result
+	sh fixtures/demo.sh $(abspath $B)
+
+install: all					## install under $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man1
+	install $B/mpt-convert $B/mpt-validate $(DESTDIR)$(bindir)
+	install $B/mpt-unpickler $(DESTDIR)$(libexecdir)
+	install -m 644 man/*.1 $(DESTDIR)$(mandir)/man1
+uninstall:					## remove what install put there
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,mpt-convert mpt-validate)
+	rm -f $(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(wildcard man/*.1))
+	rm -rf $(DESTDIR)$(libexecdir)
+clean:						## remove $B
+	rm -rf $B
+help:						## list the targets
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
+
+FORCE:
+.PHONY: all tests check demo install uninstall clean help FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:

@@ -1,0 +1,71 @@
+/*
+ * file.h - the only place that opens, reads, writes and renames
+ *
+ * A struct file keeps the descriptor and its name together, so that every
+ * message says which file.  Reads are positioned and may run from several
+ * threads at once.  A zeroed struct is closed; closing twice is harmless.
+ * Interrupted and short system calls are continued here.  Errors carry the
+ * path and the reason the system gave.  Everything is opened close-on-exec.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "base/error.h"
+#include "base/reader.h"
+
+struct file {
+	char *path;		/* as the user gave it, for messages; owned */
+	int fd;			/* valid if path is not NULL */
+	uint64_t size;		/* when it was opened for reading */
+	struct timespec mtime;
+};
+
+/*
+ * Open a regular file for reading.  Anything else (a folder, a FIFO, a device)
+ * is ERROR_UNSUPPORTED, and opening one never blocks.
+ */
+bool file_open(struct file *f, const char *path, struct error *err);
+
+/* Create a file that must not exist, with mode 0666 less the umask. */
+bool file_create(struct file *f, const char *path, struct error *err);
+
+/* A file without a name in folder dir: gone when it is closed. */
+bool file_create_unnamed(struct file *f, const char *dir, struct error *err);
+
+/* The whole of an opened file.  Borrows f, which must not move. */
+struct reader file_reader(const struct file *f);
+
+/*
+ * Fail if the file no longer has the size and modification time it was opened
+ * with: somebody wrote to it while it was read.
+ */
+bool file_check_unchanged(const struct file *f, struct error *err);
+
+/* Write all len bytes at offset. */
+bool file_write(const struct file *f, uint64_t offset, const void *buf,
+		size_t len, struct error *err);
+
+/* Make what was written durable. */
+bool file_sync(const struct file *f, struct error *err);
+
+/* Close; an error the system reports late (NFS, quotas) is an error here. */
+bool file_close(struct file *f, struct error *err);
+
+/* Close without caring: for paths that failed already, and for readers. */
+void file_discard(struct file *f);
+
+/* Make the names in a folder durable. */
+bool file_sync_folder(const char *path, struct error *err);
+
+/* Make path and the folders above it, as mkdir -p does. */
+bool file_make_folders(const char *path, struct error *err);
+
+/* malloc'ed "folder/name", or "name" if folder is "" or NULL. */
+char *file_join(const char *folder, const char *name, struct error *err);
+
+#endif

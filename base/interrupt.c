@@ -1,0 +1,35 @@
+/* interrupt.c - SIGINT and SIGTERM as a flag */
+#include "base/interrupt.h"
+
+#include <signal.h>
+
+static volatile sig_atomic_t arrived;
+
+static void on_signal(int number)
+{
+	arrived = number;
+}
+
+void interrupt_catch(void)
+{
+	/* SA_RESETHAND: the second signal takes its default action. */
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = (int)SA_RESETHAND };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+}
+
+int interrupt_signal(void)
+{
+	return arrived;
+}
+
+bool interrupt_check(struct error *err)
+{
+	if (!arrived)
+		return true;
+	return error_set(err, ERROR_INTERRUPTED, ERROR_NO_OFFSET,
+			 "stopped by signal %d", (int)arrived);
+}

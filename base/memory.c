@@ -1,0 +1,176 @@
+/* memory.c - allocation with checked sizes */
+#include "base/memory.h"
+
+#include <stdalign.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ARENA_BLOCK = 16384 };
+
+struct arena_block {
+	struct arena_block *next;
+	size_t used, size;
+	alignas(max_align_t) char data[];
+};
+
+void *memory_array(size_t count, size_t size, struct error *err)
+{
+	void *p = calloc(count ? count : 1, size ? size : 1);
+
+	if (!p) {
+		size_t nbytes;
+
+		if (__builtin_mul_overflow(count, size, &nbytes))
+			nbytes = SIZE_MAX;
+		error_set_memory(err, nbytes);
+	}
+	return p;
+}
+
+bool memory_grow(void **array, size_t *capacity, size_t count, size_t size,
+		 struct error *err)
+{
+	size_t want = *capacity ? *capacity : 16, nbytes;
+	char *p;
+
+	if (count <= *capacity)
+		return true;
+	while (want < count)
+		if (__builtin_mul_overflow(want, 2, &want))
+			return error_set_memory(err, SIZE_MAX);
+	if (__builtin_mul_overflow(want, size, &nbytes))
+		return error_set_memory(err, SIZE_MAX);
+	p = realloc(*array, nbytes);
+	if (!p)
+		return error_set_memory(err, nbytes);
+	memset(p + *capacity * size, 0, nbytes - *capacity * size);
+	*array = p;
+	*capacity = want;
+	return true;
+}
+
+bool buffer_append(struct buffer *b, const void *data, size_t len,
+		   struct error *err)
+{
+	void *grown = b->data;
+	size_t need;
+
+	if (len == 0)
+		return true;
+	if (__builtin_add_overflow(b->len, len, &need))
+		return error_set_memory(err, SIZE_MAX);
+	if (!memory_grow(&grown, &b->capacity, need, 1, err))
+		return false;
+	b->data = grown;
+	memcpy(b->data + b->len, data, len);
+	b->len = need;
+	return true;
+}
+
+bool buffer_print(struct buffer *b, struct error *err, const char *fmt, ...)
+{
+	char small[256];
+	char *text = small;
+	bool ok = false;
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(small, sizeof(small), fmt, args);
+	va_end(args);
+	if (len < 0)
+		return error_set_memory(err, 0);
+	if ((size_t)len >= sizeof(small)) {
+		text = memory_array((size_t)len + 1, 1, err);
+		if (!text)
+			return false;
+		va_start(args, fmt);
+		vsnprintf(text, (size_t)len + 1, fmt, args);
+		va_end(args);
+	}
+	ok = buffer_append(b, text, (size_t)len, err);
+	if (text != small)
+		free(text);
+	return ok;
+}
+
+bool buffer_terminate(struct buffer *b, struct error *err)
+{
+	if (!buffer_append(b, "", 1, err))
+		return false;
+	b->len--;
+	return true;
+}
+
+void buffer_free(struct buffer *b)
+{
+	free(b->data);
+	*b = (struct buffer){ 0 };
+}
+
+static void *arena_take(struct arena *a, size_t nbytes, struct error *err)
+{
+	struct arena_block *block = a->blocks;
+	size_t rounded, size, whole;
+	void *p;
+
+	if (__builtin_add_overflow(nbytes, alignof(max_align_t) - 1, &rounded))
+		goto huge;
+	rounded -= rounded % alignof(max_align_t);
+	if (!block || rounded > block->size - block->used) {
+		size = rounded > ARENA_BLOCK ? rounded : ARENA_BLOCK;
+		if (__builtin_add_overflow(size, sizeof(*block), &whole))
+			goto huge;
+		block = memory_array(1, whole, err);
+		if (!block)
+			return NULL;
+		block->size = size;
+		block->next = a->blocks;
+		a->blocks = block;
+	}
+	p = block->data + block->used;
+	block->used += rounded;
+	return p;
+huge:
+	error_set_memory(err, nbytes);
+	return NULL;
+}
+
+void *arena_array(struct arena *a, size_t count, size_t size,
+		  struct error *err)
+{
+	size_t nbytes;
+
+	if (__builtin_mul_overflow(count, size, &nbytes)) {
+		error_set_memory(err, SIZE_MAX);
+		return NULL;
+	}
+	return arena_take(a, nbytes, err);
+}
+
+char *arena_copy(struct arena *a, const void *data, size_t len,
+		 struct error *err)
+{
+	size_t whole;
+	char *p;
+
+	if (__builtin_add_overflow(len, 1, &whole)) {
+		error_set_memory(err, len);
+		return NULL;
+	}
+	p = arena_take(a, whole, err);
+	if (p && len > 0)
+		memcpy(p, data, len);
+	return p;
+}
+
+void arena_free(struct arena *a)
+{
+	while (a->blocks) {
+		struct arena_block *block = a->blocks;
+
+		a->blocks = block->next;
+		free(block);
+	}
+}

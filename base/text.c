@@ -1,0 +1,101 @@
+/* text.c - UTF-8 and escapes */
+#include "base/text.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Bytes of the character that starts here, or 0 if none does (RFC 3629, 4). */
+static size_t utf8_length(const uint8_t *p, size_t len)
+{
+	uint8_t low = 0x80, high = 0xbf;
+	size_t n;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		n = 2;
+	else if (p[0] >= 0xe0 && p[0] <= 0xef)
+		n = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (n > len)
+		return 0;
+	if (p[0] == 0xe0)
+		low = 0xa0;	/* shorter forms exist */
+	else if (p[0] == 0xed)
+		high = 0x9f;	/* surrogates */
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xf4)
+		high = 0x8f;	/* above U+10FFFF */
+	if (p[1] < low || p[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if (p[i] < 0x80 || p[i] > 0xbf)
+			return 0;
+	return n;
+}
+
+size_t text_utf8_span(const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	size_t pos = 0, n;
+
+	while (pos < len && (n = utf8_length(p + pos, len - pos)) > 0)
+		pos += n;
+	return pos;
+}
+
+bool text_is_utf8(const char *text, size_t len)
+{
+	return text_utf8_span(text, len) == len;
+}
+
+/* One character or stray byte, escaped, to out; returns its length there. */
+static size_t escape_one(char out[8], const uint8_t *p, size_t n)
+{
+	static const char names[] = "\n\t\r\\", letters[] = "ntr\\";
+	const char *found = p[0] ? strchr(names, p[0]) : NULL;
+	bool c1 = n == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+
+	if (n == 1 && found)
+		return (size_t)snprintf(out, 8, "\\%c",
+					letters[found - names]);
+	if (n == 0 || (n == 1 && (p[0] < 0x20 || p[0] == 0x7f)))
+		return (size_t)snprintf(out, 8, "\\x%02x", p[0]);
+	if (c1)
+		return (size_t)snprintf(out, 8, "\\x%02x", p[1]);
+	memcpy(out, p, n);
+	return n;
+}
+
+size_t text_escape(char *buf, size_t size, const char *text, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	size_t pos = 0, used = 0, cut = 0;
+
+	if (size == 0)
+		return 0;
+	while (pos < len) {
+		char out[8];
+		size_t n = utf8_length(p + pos, len - pos);
+		size_t wide = escape_one(out, p + pos, n);
+
+		if (used + wide + 1 > size) {
+			used = cut;
+			memcpy(buf + used, "...", size > 3 ? 3 : 0);
+			used += size > 3 ? 3 : 0;
+			break;
+		}
+		memcpy(buf + used, out, wide);
+		used += wide;
+		if (used + 4 <= size)
+			cut = used;	/* "..." still fits behind this */
+		pos += n ? n : 1;
+	}
+	buf[used] = '\0';
+	return used;
+}

@@ -1,0 +1,28 @@
+/*
+ * text.h - is it UTF-8, and how does it look on a terminal
+ *
+ * Input may be any bytes, NUL among them.  No allocation: safe from any thread.
+ */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The number of leading bytes that are whole, shortest-form UTF-8 characters
+ * (RFC 3629: no surrogates, nothing above U+10FFFF); len if all of them are.
+ */
+size_t text_utf8_span(const char *text, size_t len);
+
+bool text_is_utf8(const char *text, size_t len);
+
+/*
+ * Copy text to buf so that it is safe on one line of a terminal: control
+ * characters (C0, DEL, C1) and bytes that are not UTF-8 become \n, \t, \r or
+ * \xNN, a backslash becomes two.  What does not fit is cut and "..." put in
+ * its place.  buf ends in NUL if size > 0.  Returns the length written.
+ */
+size_t text_escape(char *buf, size_t size, const char *text, size_t len);
+
+#endif

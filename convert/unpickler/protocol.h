@@ -1,0 +1,60 @@
+/*
+ * protocol.h - what mpt-convert and mpt-unpickler say to each other
+ *
+ * One request, one answer, over the socket that is the helper's standard
+ * input; then the next request, until the socket closes.  All numbers are
+ * little-endian.  "text" is a u32 byte count and that many bytes of UTF-8.
+ *
+ *	request:  u64 nbytes, then nbytes of pickle
+ *
+ *	answer:   u64 nbytes, then nbytes of body:
+ *
+ *	  u8    verdict (enum unpickler_verdict)
+ *	  --- if it is not UNPICKLER_INDEX
+ *	  text  reason
+ *	  text  key or path inside the object it is about ("" if none)
+ *	  --- if it is UNPICKLER_INDEX
+ *	  text  kind: "module" or "state dict"
+ *	  u8    1 if an architecture text follows, else 0
+ *	  text  architecture (only if the byte before is 1)
+ *	  u32   number of storages, then for each
+ *	    text  storage key, as in the persistent id
+ *	    text  storage class without its module, e.g. "FloatStorage"
+ *	    u64   number of elements (bytes for UntypedStorage)
+ *	  u32   number of tensors, in state_dict() order, then for each
+ *	    text  key in the state dict
+ *	    u32   index of its storage
+ *	    text  dtype as torch names it, e.g. "float32"; "" = the storage's
+ *	    u64   offset in the storage, in elements of the tensor's dtype
+ *	    u32   rank
+ *	    u64   sizes[rank], then u64 strides[rank], in elements
+ *	    u8    flags (enum unpickler_tensor_flag)
+ *	  u32   number of notes, then a text for each
+ *	  u32   number of globals the pickle names, then for each
+ *	    text  "module name" in order of first use
+ *
+ * Whoever reads an answer treats it as hostile: a helper that a checkpoint
+ * has taken over must not be able to hurt its parent.
+ */
+#ifndef CONVERT_UNPICKLER_PROTOCOL_H
+#define CONVERT_UNPICKLER_PROTOCOL_H
+
+/* Longest pickle that is sent; real ones stay below 50 MiB. */
+#define UNPICKLER_REQUEST_LIMIT (512u << 20)
+/* Longest answer that is read. */
+#define UNPICKLER_ANSWER_LIMIT (512u << 20)
+
+enum unpickler_verdict {
+	UNPICKLER_INDEX = 0,		/* a tensor index follows */
+	UNPICKLER_CORRUPT = 1,		/* not a pickle, or not a sound one */
+	UNPICKLER_UNSUPPORTED = 2,	/* sound, but cannot be represented */
+	UNPICKLER_NOT_A_POLICY = 3,	/* e.g. a trainer state: skip it */
+	UNPICKLER_LIMIT = 4		/* over a limit of the helper's */
+};
+
+enum unpickler_tensor_flag {
+	UNPICKLER_CONJ = 1,
+	UNPICKLER_NEG = 2
+};
+
+#endif

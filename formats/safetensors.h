@@ -1,0 +1,72 @@
+/*
+ * safetensors.h - read a header strictly, lay one out as the reference does
+ *
+ *	0     u64    N, length of the header, little-endian
+ *	8     N      JSON object, padded with blanks to a multiple of 8
+ *	8+N   ...    the tensors' bytes, packed, covering the rest of the file
+ *
+ * The reader refuses everything the reference reader (the safetensors package
+ * 0.8) refuses, and also what the format description forbids but that reader
+ * lets through: a name twice, unknown fields, white space before the object,
+ * padding other than white space.  Input is hostile.  The writer's output is
+ * byte for byte that of the reference writer.  No I/O here.
+ */
+#ifndef FORMATS_SAFETENSORS_H
+#define FORMATS_SAFETENSORS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "formats/state_dict.h"
+
+#define SAFETENSORS_LENGTH_SIZE 8
+#define SAFETENSORS_HEADER_LIMIT 100000000u
+
+struct safetensors_header {
+	struct state_dict tensors;	/* in header order; start counts from
+					   byte 8+N, storage is 0, row-major */
+	uint64_t data_nbytes;		/* what the tensors cover, from 0 on */
+	size_t metadata_count;		/* strings in "__metadata__" */
+};
+
+/*
+ * The header's length N from the first 8 bytes of a file of file_nbytes, if it
+ * is one a header can have.
+ */
+bool safetensors_read_length(const uint8_t bytes[SAFETENSORS_LENGTH_SIZE],
+			     uint64_t file_nbytes, size_t *len,
+			     struct error *err);
+
+/*
+ * Parse the N bytes of the header; data_nbytes is what follows them in the
+ * file and must be covered exactly.  Offsets in errors count from the start of
+ * the file.  On failure *header is empty.
+ */
+bool safetensors_read_header(struct safetensors_header *header,
+			     const char *text, size_t len,
+			     uint64_t data_nbytes, struct error *err);
+
+void safetensors_header_free(struct safetensors_header *header);
+
+/* Where each tensor of a state dict goes. */
+struct safetensors_layout {
+	struct buffer header;	/* length and JSON and padding: 8+N bytes */
+	size_t *order;		/* [count] indexes into the state dict */
+	uint64_t *begin;	/* [count] by index, counted from 8+N */
+	uint64_t file_nbytes;
+};
+
+/*
+ * Lay out a checked state dict.  Refuses what the format cannot hold: dtypes
+ * without a name, a tensor named "__metadata__", two tensors of one name, a
+ * header over the limit.
+ */
+bool safetensors_lay_out(struct safetensors_layout *layout,
+			 const struct state_dict *sd, struct error *err);
+
+void safetensors_layout_free(struct safetensors_layout *layout);
+
+#endif

@@ -1,0 +1,587 @@
+/*
+ * safetensors_read.c - a strict scanner for safetensors headers
+ *
+ *	{"name":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},...}
+ *
+ * The scanner knows just this shape, so nothing nests deeper than it and no
+ * tree is built.  Numbers are exact 64-bit integers.
+ */
+#include "formats/safetensors.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "base/text.h"
+
+/* More dimensions than any tensor has, few enough to bound the work. */
+enum { RANK_LIMIT = 4096 };
+
+struct scan {
+	const char *text;
+	size_t len, pos;
+	struct arena *arena;
+	struct buffer string;	/* the last string, unescaped */
+	struct error *err;
+};
+
+struct numbers {
+	uint64_t *values;
+	size_t count, capacity;
+};
+
+static bool fault(struct scan *s, size_t pos, const char *reason)
+{
+	return error_set(s->err, ERROR_CORRUPT, SAFETENSORS_LENGTH_SIZE + pos,
+			 "header: %s", reason);
+}
+
+static void skip_blanks(struct scan *s)
+{
+	while (s->pos < s->len && strchr(" \t\r\n", s->text[s->pos]) &&
+	       s->text[s->pos] != '\0')
+		s->pos++;
+}
+
+/* The next byte that is not white space, or -1; it is not consumed. */
+static int peek(struct scan *s)
+{
+	skip_blanks(s);
+	return s->pos < s->len ? (unsigned char)s->text[s->pos] : -1;
+}
+
+static bool expect(struct scan *s, char wanted)
+{
+	if (peek(s) == wanted) {
+		s->pos++;
+		return true;
+	}
+	if (s->pos >= s->len)
+		return error_set(s->err, ERROR_TRUNCATED,
+				 SAFETENSORS_LENGTH_SIZE + s->pos,
+				 "header: ends where '%c' should stand",
+				 wanted);
+	return error_set(s->err, ERROR_CORRUPT,
+			 SAFETENSORS_LENGTH_SIZE + s->pos,
+			 "header: byte 0x%02x where '%c' should stand",
+			 (unsigned char)s->text[s->pos], wanted);
+}
+
+/* After a value: true if another follows, with *more saying so. */
+static bool next_or_end(struct scan *s, char end, bool *more)
+{
+	*more = peek(s) == ',';
+	if (!*more)
+		return expect(s, end);
+	s->pos++;
+	return true;
+}
+
+static bool hex4(struct scan *s, uint32_t *value)
+{
+	*value = 0;
+	if (s->len - s->pos < 4)
+		return fault(s, s->pos, "a \\u escape is cut off");
+	for (int i = 0; i < 4; i++) {
+		char c = s->text[s->pos++];
+		uint32_t digit;
+
+		if (c >= '0' && c <= '9')
+			digit = (uint32_t)(c - '0');
+		else if (c >= 'a' && c <= 'f')
+			digit = (uint32_t)(c - 'a') + 10;
+		else if (c >= 'A' && c <= 'F')
+			digit = (uint32_t)(c - 'A') + 10;
+		else
+			return fault(s, s->pos - 1,
+				     "a \\u escape needs four hex digits");
+		*value = *value << 4 | digit;
+	}
+	return true;
+}
+
+static bool append_utf8(struct scan *s, uint32_t code)
+{
+	char out[4];
+	size_t n;
+
+	if (code < 0x80) {
+		out[0] = (char)code;
+		n = 1;
+	} else if (code < 0x800) {
+		out[0] = (char)(0xc0 | code >> 6);
+		out[1] = (char)(0x80 | (code & 0x3f));
+		n = 2;
+	} else if (code < 0x10000) {
+		out[0] = (char)(0xe0 | code >> 12);
+		out[1] = (char)(0x80 | (code >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (code & 0x3f));
+		n = 3;
+	} else {
+		out[0] = (char)(0xf0 | code >> 18);
+		out[1] = (char)(0x80 | (code >> 12 & 0x3f));
+		out[2] = (char)(0x80 | (code >> 6 & 0x3f));
+		out[3] = (char)(0x80 | (code & 0x3f));
+		n = 4;
+	}
+	return buffer_append(&s->string, out, n, s->err);
+}
+
+/* Behind "\u": one code unit, or the two of a surrogate pair. */
+static bool unicode_escape(struct scan *s)
+{
+	size_t start = s->pos - 2;
+	uint32_t high, low;
+
+	if (!hex4(s, &high))
+		return false;
+	if (high >= 0xdc00 && high <= 0xdfff)
+		return fault(s, start, "a lone surrogate");
+	if (high < 0xd800 || high > 0xdbff)
+		return append_utf8(s, high);
+	if (s->len - s->pos < 2 || s->text[s->pos] != '\\' ||
+	    s->text[s->pos + 1] != 'u')
+		return fault(s, start, "a lone surrogate");
+	s->pos += 2;
+	if (!hex4(s, &low))
+		return false;
+	if (low < 0xdc00 || low > 0xdfff)
+		return fault(s, start, "a lone surrogate");
+	return append_utf8(s, 0x10000 + ((high - 0xd800) << 10) +
+			      (low - 0xdc00));
+}
+
+static bool escape(struct scan *s)
+{
+	static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+	const char *found;
+	char c;
+
+	if (s->pos >= s->len)
+		return fault(s, s->pos, "ends inside a string");
+	c = s->text[s->pos++];
+	if (c == 'u')
+		return unicode_escape(s);
+	found = c ? strchr(letters, c) : NULL;
+	if (!found)
+		return fault(s, s->pos - 1, "an unknown escape in a string");
+	return buffer_append(&s->string, values + (found - letters), 1, s->err);
+}
+
+/* The string that starts here, into s->string. */
+static bool string(struct scan *s)
+{
+	s->string.len = 0;
+	if (!expect(s, '"'))
+		return false;
+	for (;;) {
+		size_t start = s->pos;
+
+		while (s->pos < s->len && s->text[s->pos] != '"' &&
+		       s->text[s->pos] != '\\' &&
+		       (unsigned char)s->text[s->pos] >= 0x20)
+			s->pos++;
+		if (!buffer_append(&s->string, s->text + start,
+				   s->pos - start, s->err))
+			return false;
+		if (s->pos >= s->len)
+			return fault(s, s->pos, "ends inside a string");
+		if (s->text[s->pos] == '"')
+			break;
+		if (s->text[s->pos] != '\\')
+			return fault(s, s->pos, "a control byte in a string");
+		s->pos++;
+		if (!escape(s))
+			return false;
+	}
+	s->pos++;
+	return true;
+}
+
+static bool string_is(const struct scan *s, const char *text)
+{
+	return s->string.len == strlen(text) &&
+	       (s->string.len == 0 ||
+		memcmp(s->string.data, text, s->string.len) == 0);
+}
+
+/* A bare decimal integer below 2^64: no sign, fraction, exponent, zero first. */
+static bool number(struct scan *s, uint64_t *value)
+{
+	size_t start;
+	uint64_t v = 0;
+
+	peek(s);
+	start = s->pos;
+	while (s->pos < s->len && s->text[s->pos] >= '0' &&
+	       s->text[s->pos] <= '9') {
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(
+			v, (uint64_t)(s->text[s->pos] - '0'), &v))
+			return fault(s, start, "a number above 64 bits");
+		s->pos++;
+	}
+	if (s->pos == start)
+		return fault(s, start, "a number of bare digits is needed");
+	if (s->pos - start > 1 && s->text[start] == '0')
+		return fault(s, start, "a number starts with 0");
+	if (s->pos < s->len && strchr(".eE", s->text[s->pos]) &&
+	    s->text[s->pos] != '\0')
+		return fault(s, start, "a number is not an integer");
+	*value = v;
+	return true;
+}
+
+static bool number_list(struct scan *s, struct numbers *list)
+{
+	bool more = true;
+
+	list->count = 0;
+	if (!expect(s, '['))
+		return false;
+	if (peek(s) == ']') {
+		s->pos++;
+		return true;
+	}
+	while (more) {
+		void *values = list->values;
+
+		if (list->count >= RANK_LIMIT)
+			return fault(s, s->pos, "over 4096 sizes in a list");
+		if (!memory_grow(&values, &list->capacity, list->count + 1,
+				 sizeof(uint64_t), s->err))
+			return false;
+		list->values = values;
+		if (!number(s, &list->values[list->count++]) ||
+		    !next_or_end(s, ']', &more))
+			return false;
+	}
+	return true;
+}
+
+enum field { FIELD_DTYPE, FIELD_SHAPE, FIELD_OFFSETS, FIELD_COUNT };
+
+static const char *const field_names[FIELD_COUNT] = {
+	"dtype", "shape", "data_offsets"
+};
+
+static bool dtype_field(struct scan *s, struct tensor *t)
+{
+	char name[40];
+
+	if (!string(s))
+		return false;
+	if (dtype_by_name(s->string.data, s->string.len, &t->dtype))
+		return true;
+	text_escape(name, sizeof(name), s->string.data, s->string.len);
+	return tensor_error(t, s->err, ERROR_CORRUPT, "unknown dtype \"%s\"",
+			    name);
+}
+
+static bool shape_field(struct scan *s, struct tensor *t, struct numbers *list)
+{
+	uint64_t *shape;
+
+	if (!number_list(s, list))
+		return false;
+	shape = arena_array(s->arena, list->count, sizeof(*shape), s->err);
+	if (!shape)
+		return false;
+	if (list->count > 0)
+		memcpy(shape, list->values, list->count * sizeof(*shape));
+	t->shape = shape;
+	t->rank = list->count;
+	return true;
+}
+
+static bool offsets_field(struct scan *s, struct tensor *t,
+			  struct numbers *list)
+{
+	if (!number_list(s, list))
+		return false;
+	if (list->count != 2)
+		return tensor_error(t, s->err, ERROR_CORRUPT,
+				    "data_offsets has %zu numbers, not 2",
+				    list->count);
+	if (list->values[1] < list->values[0])
+		return tensor_error(t, s->err, ERROR_CORRUPT,
+				    "data_offsets [%" PRIu64 ",%" PRIu64
+				    ") end before they begin",
+				    list->values[0], list->values[1]);
+	t->start = list->values[0];
+	t->nbytes = list->values[1] - list->values[0];
+	return true;
+}
+
+/* Does the shape need just the bytes that data_offsets gives? */
+static bool check_size(struct scan *s, struct tensor *t)
+{
+	unsigned bits = dtype_info(t->dtype)->bits;
+	uint64_t n = 1, total;
+
+	for (size_t i = 0; i < t->rank; i++)
+		if (__builtin_mul_overflow(n, t->shape[i], &n))
+			return tensor_error(t, s->err, ERROR_CORRUPT,
+					    "the product of its sizes "
+					    "overflows 64 bits");
+	if (__builtin_mul_overflow(n, bits, &total))
+		return tensor_error(t, s->err, ERROR_CORRUPT,
+				    "%" PRIu64 " elements of %u bits "
+				    "overflow 64 bits", n, bits);
+	if (total % 8 != 0)
+		return tensor_error(t, s->err, ERROR_CORRUPT,
+				    "%" PRIu64 " elements of %u bits do not "
+				    "end at a whole byte", n, bits);
+	if (total / 8 != t->nbytes)
+		return tensor_error(t, s->err, ERROR_CORRUPT,
+				    "its shape and dtype need %" PRIu64
+				    " bytes, data_offsets give %" PRIu64,
+				    total / 8, t->nbytes);
+	t->nelements = n;
+	return true;
+}
+
+static bool tensor_field(struct scan *s, struct tensor *t, bool *seen,
+			 struct numbers *list)
+{
+	char name[40];
+	size_t i = 0;
+
+	if (!string(s))
+		return false;
+	while (i < FIELD_COUNT && !string_is(s, field_names[i]))
+		i++;
+	if (i == FIELD_COUNT) {
+		text_escape(name, sizeof(name), s->string.data, s->string.len);
+		return tensor_error(t, s->err, ERROR_CORRUPT,
+				    "unknown field \"%s\"", name);
+	}
+	if (seen[i])
+		return tensor_error(t, s->err, ERROR_CORRUPT,
+				    "field \"%s\" stands twice",
+				    field_names[i]);
+	seen[i] = true;
+	if (!expect(s, ':'))
+		return false;
+	if (i == FIELD_DTYPE)
+		return dtype_field(s, t);
+	if (i == FIELD_SHAPE)
+		return shape_field(s, t, list);
+	return offsets_field(s, t, list);
+}
+
+static bool tensor_object(struct scan *s, struct tensor *t,
+			  struct numbers *list)
+{
+	bool seen[FIELD_COUNT] = { false };
+	bool more = true;
+
+	if (!expect(s, '{'))
+		return false;
+	if (peek(s) == '}') {
+		s->pos++;
+		more = false;
+	}
+	while (more)
+		if (!tensor_field(s, t, seen, list) ||
+		    !next_or_end(s, '}', &more))
+			return false;
+	for (size_t i = 0; i < FIELD_COUNT; i++)
+		if (!seen[i])
+			return tensor_error(t, s->err, ERROR_CORRUPT,
+					    "field \"%s\" is missing",
+					    field_names[i]);
+	return check_size(s, t);
+}
+
+/* An object of strings; what they say is not kept. */
+static bool metadata_object(struct scan *s, size_t *count)
+{
+	bool more = true;
+
+	if (!expect(s, '{'))
+		return false;
+	if (peek(s) == '}') {
+		s->pos++;
+		return true;
+	}
+	while (more) {
+		if (!string(s) || !expect(s, ':') || !string(s) ||
+		    !next_or_end(s, '}', &more))
+			return false;
+		(*count)++;
+	}
+	return true;
+}
+
+static bool members(struct scan *s, struct safetensors_header *header,
+		    struct numbers *list)
+{
+	struct state_dict *sd = &header->tensors;
+	size_t capacity = 0;
+	bool more = true, metadata = false;
+
+	if (!expect(s, '{'))
+		return false;
+	if (peek(s) == '}') {
+		s->pos++;
+		return true;
+	}
+	while (more) {
+		void *grown = sd->tensors;
+		struct tensor *t;
+
+		if (!string(s) || !expect(s, ':'))
+			return false;
+		if (string_is(s, "__metadata__")) {
+			if (metadata)
+				return fault(s, s->pos,
+					     "\"__metadata__\" stands twice");
+			metadata = true;
+			if (!metadata_object(s, &header->metadata_count) ||
+			    !next_or_end(s, '}', &more))
+				return false;
+			continue;
+		}
+		if (!memory_grow(&grown, &capacity, sd->count + 1,
+				 sizeof(*t), s->err))
+			return false;
+		sd->tensors = grown;
+		t = &sd->tensors[sd->count];
+		t->key = arena_copy(s->arena, s->string.data, s->string.len,
+				    s->err);
+		t->key_len = s->string.len;
+		if (!t->key || !tensor_object(s, t, list) ||
+		    !next_or_end(s, '}', &more))
+			return false;
+		sd->count++;
+	}
+	return true;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct tensor *x = *(const struct tensor *const *)a;
+	const struct tensor *y = *(const struct tensor *const *)b;
+
+	if (x->start != y->start)
+		return x->start < y->start ? -1 : 1;
+	return x->nbytes < y->nbytes ? -1 : x->nbytes > y->nbytes;
+}
+
+/* In order of offset, each tensor begins where the one before ends. */
+static bool check_coverage(const struct state_dict *sd, uint64_t data_nbytes,
+		      struct error *err)
+{
+	const struct tensor **sorted = memory_array(sd->count, sizeof(*sorted),
+						    err);
+	uint64_t end = 0;
+	bool ok = false;
+
+	if (!sorted)
+		return false;
+	for (size_t i = 0; i < sd->count; i++)
+		sorted[i] = &sd->tensors[i];
+	qsort(sorted, sd->count, sizeof(*sorted), by_offset);
+	for (size_t i = 0; i < sd->count; i++) {
+		const struct tensor *t = sorted[i];
+
+		if (t->start != end) {
+			tensor_error(t, err, ERROR_CORRUPT,
+				     "data_offsets [%" PRIu64 ",%" PRIu64
+				     ") %s %" PRIu64, t->start,
+				     t->start + t->nbytes,
+				     t->start > end ? "leave a gap after" :
+				     "overlap what ends at", end);
+			goto done;
+		}
+		end = t->start + t->nbytes;
+	}
+	if (end != data_nbytes) {
+		error_set(err, end > data_nbytes ? ERROR_TRUNCATED :
+			  ERROR_CORRUPT, ERROR_NO_OFFSET,
+			  "the tensors cover %" PRIu64 " bytes, %" PRIu64
+			  " follow the header", end, data_nbytes);
+		goto done;
+	}
+	ok = true;
+done:
+	free(sorted);
+	return ok;
+}
+
+/* The description of the format allows only blanks here; JSON would more. */
+static bool check_padding(struct scan *s)
+{
+	for (; s->pos < s->len; s->pos++)
+		if (s->text[s->pos] != ' ')
+			return fault(s, s->pos,
+				     "bytes other than blanks behind the "
+				     "object");
+	return true;
+}
+
+bool safetensors_read_length(const uint8_t bytes[SAFETENSORS_LENGTH_SIZE],
+			     uint64_t file_nbytes, size_t *len,
+			     struct error *err)
+{
+	struct cursor c = cursor_over(bytes, SAFETENSORS_LENGTH_SIZE);
+	uint64_t n = cursor_u64(&c);
+
+	if (file_nbytes < SAFETENSORS_LENGTH_SIZE)
+		return error_set(err, ERROR_TRUNCATED, 0,
+				 "a safetensors file needs 8 bytes, this has "
+				 "%" PRIu64, file_nbytes);
+	if (n > SAFETENSORS_HEADER_LIMIT)
+		return error_set(err, ERROR_LIMIT, 0,
+				 "header of %" PRIu64 " bytes, over the limit "
+				 "of %u", n, SAFETENSORS_HEADER_LIMIT);
+	if (n > file_nbytes - SAFETENSORS_LENGTH_SIZE)
+		return error_set(err, ERROR_TRUNCATED, 0,
+				 "header of %" PRIu64 " bytes, only %" PRIu64
+				 " follow", n,
+				 file_nbytes - SAFETENSORS_LENGTH_SIZE);
+	if (n < 2)
+		return error_set(err, ERROR_CORRUPT, 0,
+				 "header of %" PRIu64 " bytes, {} needs 2", n);
+	*len = (size_t)n;
+	return true;
+}
+
+bool safetensors_read_header(struct safetensors_header *header,
+			     const char *text, size_t len,
+			     uint64_t data_nbytes, struct error *err)
+{
+	struct scan s = { .text = text, .len = len, .err = err };
+	struct numbers list = { 0 };
+	size_t valid = text_utf8_span(text, len);
+	bool ok = false;
+
+	*header = (struct safetensors_header){ .data_nbytes = data_nbytes };
+	s.arena = &header->tensors.arena;
+	if (valid < len) {
+		fault(&s, valid, "not UTF-8");
+		goto done;
+	}
+	if (len == 0 || text[0] != '{') {
+		fault(&s, 0, "the first byte is not '{'");
+		goto done;
+	}
+	if (!members(&s, header, &list) || !check_padding(&s))
+		goto done;
+	ok = state_dict_check_keys(&header->tensors, err) &&
+	     check_coverage(&header->tensors, data_nbytes, err);
+done:
+	buffer_free(&s.string);
+	free(list.values);
+	if (!ok)
+		safetensors_header_free(header);
+	return ok;
+}
+
+void safetensors_header_free(struct safetensors_header *header)
+{
+	state_dict_free(&header->tensors);
+	*header = (struct safetensors_header){ 0 };
+}

@@ -1,0 +1,87 @@
+/*
+ * zip.h - read zip archives, the part of them on which all readers agree
+ *
+ * One file can show different members to different zip readers: by names that
+ * repeat, by headers that contradict each other, by bytes outside every member.
+ * zip_read_directory() accepts an archive only if its local headers, central
+ * directory, end records and coverage agree, so that torch, Python, unzip and
+ * this program see the same.  Layouts: APPNOTE.TXT 6.3.10, 4.3; what torch
+ * writes was checked with 1.13 and 2.13.
+ *
+ *	local header, name, extra, data [, descriptor]      for each member
+ *	central header, name, extra, comment                for each member
+ *	[zip64 end record, zip64 locator,] end record [, comment]
+ *
+ * Input is hostile.  A struct zip is constant once read: any number of threads
+ * may look members up and stream them.
+ */
+#ifndef FORMATS_ZIP_H
+#define FORMATS_ZIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/reader.h"
+
+enum zip_method { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
+
+struct zip_member {
+	const char *name;	/* UTF-8, no NUL inside, NUL-terminated */
+	size_t name_len;
+	uint32_t crc;		/* CRC-32 of the uncompressed bytes */
+	uint16_t method;	/* enum zip_method */
+	uint16_t flags;
+	uint64_t header;	/* offset of its local header */
+	uint64_t data;		/* offset of its (compressed) bytes */
+	uint64_t csize, usize;	/* compressed, uncompressed bytes */
+	uint32_t attributes;	/* external attributes */
+	bool folder;		/* the name ends in a slash */
+};
+
+struct zip {
+	struct zip_member *members;	/* [count], central directory order */
+	size_t count;
+	bool crc_absent;	/* every CRC is 0: torch can leave them out */
+	const struct zip_member **by_name;	/* [count], sorted */
+	struct arena arena;
+};
+
+/* True if the first 4 bytes are those of a zip archive with members. */
+bool zip_is_magic(const uint8_t bytes[4]);
+
+bool zip_read_directory(struct zip *zip, const struct reader *r,
+			struct error *err);
+
+void zip_free(struct zip *zip);
+
+/* The member of exactly this name that is not a folder, or NULL. */
+const struct zip_member *zip_find_member(const struct zip *zip,
+					 const char *name, size_t name_len);
+
+/*
+ * The uncompressed bytes of a member, from first to last, with its CRC.  The
+ * stream holds one fixed buffer (128 KiB) whatever the member's size.
+ */
+struct zip_stream;
+
+/* NULL on error.  Borrows reader and member.  zip_stream_close() frees. */
+struct zip_stream *zip_stream_open(const struct zip *zip,
+				   const struct zip_member *member,
+				   const struct reader *r, struct error *err);
+
+/* Exactly len bytes, or an error; the member's name is put into it. */
+bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
+		     struct error *err);
+
+/*
+ * All bytes must have been read: check that the compressed data ends exactly
+ * here and that the CRC is right.  Until then the bytes are not to be trusted.
+ */
+bool zip_stream_finish(struct zip_stream *s, struct error *err);
+
+void zip_stream_close(struct zip_stream *s);
+
+#endif
