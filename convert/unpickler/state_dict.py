@@ -1,0 +1,251 @@
+"""Find the state dict in an unpickled object: key -> tensor, in order.
+
+A whole module gives what its state_dict() would have given.  Everything walks
+with a stack of its own and a limit in proportion to the pickle: a few bytes
+can describe an object that is deeper than Python recurses, contains itself,
+or has 2^50 paths through it.
+"""
+
+from restricted import (LIMIT, NOT_A_POLICY, UNSUPPORTED, DictStub,
+                        OldParameter, OldTensor, Refused, SetStub, Stub,
+                        Tensor, Unrepresentable,
+                        global_name)
+
+MAX_DEPTH = 1000            # of modules; torch's own walk recurses
+MAX_KEY_LENGTH = 10_000
+MAX_NOTES = 20
+
+# What a pickle may be worth beyond its size: shared modules appear under each
+# of their names.
+SPARE_VISITS, NBYTES_PER_VISIT = 100_000, 8
+SPARE_KEY_LENGTH, KEY_LENGTH_PER_BYTE = 8 << 20, 8
+
+# In the instance dict of every nn.Module.
+MODULE_DICTS = "_parameters", "_buffers", "_modules"
+
+# Their state_dict() is their own affair.
+REFUSED_MODULES = (
+    "torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized",
+    "torch.ao.nn.sparse.quantized", "torch.ao.quantization",
+    "torch.nn.quantized", "torch.nn.intrinsic.quantized",
+    "torch.quantization", "torch.distributed.fsdp",
+)
+HARMLESS_HOOKS = {
+    # It only adds a version to the metadata.
+    ("torch.nn.utils.spectral_norm", "SpectralNormStateDictHook"),
+}
+
+# Where training code keeps a state dict among other things.
+WRAPPER_KEYS = ("model_state_dict", "state_dict", "model", "model_state",
+                "weights")
+OPTIMIZER_KEYS = ("optimizer", "optimizer_state_dict")
+
+
+def is_dict(value):
+    return type(value) is dict or type(value) is DictStub
+
+
+def instance_attributes(value):
+    """The instance dict that a stub's state describes, or None.
+
+    The state is the dict, or (dict or None, slots) of a class with slots.
+    """
+    if not isinstance(value, Stub):
+        return None
+    record = value.record
+    if record.attributes is None and len(record.states) == 1:
+        state, = record.states
+        if is_dict(state):
+            record.attributes = state
+        elif type(state) is tuple and len(state) == 2:
+            dicts = [part for part in state if is_dict(part)]
+            if dicts:
+                record.attributes = dict(dicts[0])
+                dict.update(record.attributes, dicts[-1])
+    return record.attributes
+
+
+def module_attributes(value):
+    """The instance dict of a pickled nn.Module, or None if it is none."""
+    if not isinstance(value, Stub):
+        return None
+    args = value.record.args
+    if value.origin == ("torch.fx.graph_module", "reduce_graph_module"):
+        found = args[0] if args and is_dict(args[0]) else None
+    else:
+        found = instance_attributes(value)
+        if (value.origin == ("torch._dynamo.eval_frame", "OptimizedModule")
+                and args and (found is None or "_modules" not in found)):
+            return {"_parameters": {}, "_buffers": {},
+                    "_modules": {"_orig_mod": args[0]}}
+    if found is None:
+        return None
+    for name in MODULE_DICTS:
+        if not is_dict(dict.get(found, name)):
+            return None
+    return found
+
+
+def plain_tensor(value):
+    """The Tensor or Unrepresentable in a value, or None."""
+    for _ in range(4):
+        if type(value) is Tensor or type(value) is Unrepresentable:
+            return value
+        if type(value) is not OldTensor and type(value) is not OldParameter:
+            return None
+        value = value.tensor
+    return None
+
+
+class Walk:
+    """Collects tensors by key, with the limits."""
+
+    def __init__(self, nbytes):
+        self.tensors = {}
+        self.notes = []
+        self.visits = SPARE_VISITS + nbytes // NBYTES_PER_VISIT
+        self.key_length = SPARE_KEY_LENGTH + nbytes * KEY_LENGTH_PER_BYTE
+
+    def visit(self, key, count=1):
+        """Pay for looking at a key, or at count things below it."""
+        self.visits -= count
+        self.key_length -= len(key)
+        if self.visits < 0 or self.key_length < 0:
+            raise Refused(LIMIT, "shared modules have more names than a "
+                          "pickle of this size is allowed", key[:200])
+        if len(key) > MAX_KEY_LENGTH:
+            raise Refused(LIMIT, f"key of {len(key)} characters, limit "
+                          f"{MAX_KEY_LENGTH}", key[:200])
+
+    def emit(self, key, value):
+        tensor = plain_tensor(value)
+        if tensor is None:
+            raise Refused(UNSUPPORTED, f"value is a {global_name(value)}, "
+                          "not a tensor", key)
+        if type(tensor) is Unrepresentable:
+            raise Refused(UNSUPPORTED, f"{tensor.kind}", key)
+        self.visit(key)
+        self.tensors[key] = tensor
+
+    def note(self, text):
+        if text not in self.notes and len(self.notes) < MAX_NOTES:
+            self.notes.append(text)
+
+    # A module emits its parameters, its buffers, then its children.
+
+    def module(self, top):
+        stack = [("", top, self.enter("", top))]
+        on_path = {id(top)}
+        while stack:
+            prefix, module, children = stack[-1]
+            for name, child in children:
+                if child is None:
+                    continue
+                inner = self.join(prefix, name) + "."
+                if id(child) in on_path:
+                    raise Refused(UNSUPPORTED, "module contains itself",
+                                  inner[:-1])
+                if len(stack) >= MAX_DEPTH:
+                    raise Refused(LIMIT, "modules nested more than "
+                                  f"{MAX_DEPTH} deep", inner[:200])
+                stack.append((inner, child, self.enter(inner, child)))
+                on_path.add(id(child))
+                break
+            else:
+                stack.pop()
+                on_path.remove(id(module))
+
+    def enter(self, prefix, module):
+        """Emit the module's own tensors; returns an iterator of children."""
+        found = module_attributes(module)
+        if found is None:
+            raise Refused(UNSUPPORTED, f"value is a {global_name(module)}, "
+                          "not a module", prefix[:-1])
+        left_out = set_members(found.get("_non_persistent_buffers_set"))
+        self.visit(prefix, 1 + len(left_out) + sum(
+            len(found[name]) for name in MODULE_DICTS))
+        self.look_at_class(prefix, module, found)
+        for name, value in dict.items(found["_parameters"]):
+            if value is not None:
+                self.emit(self.join(prefix, name), value)
+        left_out = {name for name in left_out if type(name) is str}
+        for name, value in dict.items(found["_buffers"]):
+            if value is not None and name not in left_out:
+                self.emit(self.join(prefix, name), value)
+        return iter(dict.items(found["_modules"]))
+
+    @staticmethod
+    def join(prefix, name):
+        if type(name) is not str:
+            raise Refused(UNSUPPORTED, f"name of type {global_name(name)}",
+                          prefix[:-1])
+        return prefix + name
+
+    def look_at_class(self, prefix, module, found):
+        where = module.origin[0]
+        for refused in REFUSED_MODULES:
+            if where == refused or where.startswith(refused + "."):
+                raise Refused(UNSUPPORTED, f"module {global_name(module)} has "
+                              "a state dict of its own kind", prefix[:-1])
+        for name in "_state_dict_hooks", "_state_dict_pre_hooks":
+            hooks = found.get(name)
+            if not is_dict(hooks):
+                continue
+            self.visit("", len(hooks))
+            if any(getattr(hook, "origin", None) not in HARMLESS_HOOKS
+                   for hook in dict.values(hooks)):
+                self.note(f"module {prefix[:-1] or 'at the top'} "
+                          f"({global_name(module)}) had {name[1:]}, which "
+                          "were not run")
+
+
+def set_members(value):
+    """The members of a set, a frozenset, or what stands for one."""
+    if type(value) is SetStub:
+        return value.members
+    return value if type(value) in (set, frozenset) else ()
+
+
+def is_state_dict(value):
+    return is_dict(value) and len(value) > 0 and all(
+        type(key) is str and plain_tensor(tensor) is not None
+        for key, tensor in dict.items(value))
+
+
+def candidates(top):
+    """Keys of a dict under which a module or state dict lies."""
+    return [key for key, value in dict.items(top) if type(key) is str and (
+        module_attributes(value) is not None
+        or (key in WRAPPER_KEYS and is_state_dict(value)))]
+
+
+def is_trainer_state(top):
+    """An optimizer and no weights: lies beside policies in every run."""
+    return any(key in top for key in OPTIMIZER_KEYS) and not any(
+        plain_tensor(value) is not None for key, value in dict.items(top)
+        if key != "avg_reward")
+
+
+def find(top, nbytes):
+    """Returns (kind, walk); the walk holds tensors and notes."""
+    walk = Walk(nbytes)
+    if module_attributes(top) is not None:
+        walk.module(top)
+        return "module", walk
+    if not is_dict(top):
+        raise Refused(UNSUPPORTED, f"holds a {global_name(top)}, neither a "
+                      "module nor a state dict")
+    if not top:
+        raise Refused(UNSUPPORTED, "holds an empty dict")
+    inner = candidates(top)
+    if inner:
+        raise Refused(UNSUPPORTED, "holds a dict with the weights in it, "
+                      "under " + ", ".join(map(repr, inner[:10])))
+    if is_trainer_state(top):
+        raise Refused(NOT_A_POLICY, "trainer state: an optimizer, no weights")
+    for key, value in dict.items(top):
+        if type(key) is not str:
+            raise Refused(UNSUPPORTED,
+                          f"state dict has a key of type {global_name(key)}")
+        walk.emit(key, value)
+    return "state dict", walk
