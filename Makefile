@@ -25,10 +25,13 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion $(if $(WERROR),-Werror)
 SAN_CF := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
-BUILD_PP := -I. -I$B -D_POSIX_C_SOURCE=200809L -DVERSION='"$(VERSION)"' $(PKG_CF)
+BUILD_PP := -I. -I$B -D_POSIX_C_SOURCE=200809L -DMPT_VERSION='"$(VERSION)"' $(PKG_CF)
 BUILD_CF := -std=c11 -fopenmp -fvisibility=hidden $(WARN) $(SAN_CF) $(CFLAGS)
 
-PROGRAMS := mpt-convert mpt-unpickler mpt-validate
+# The helper's Python, in the order of its imports.
+HELPER_PY := $(patsubst %,convert/unpickler/%.py,restricted state_dict architecture answer)
+
+PROGRAMS := mpt-convert mpt-unpickler
 sources = $(wildcard $(addsuffix /*.c,$1))
 objs = $(patsubst %.c,$B/%.o,$(call sources,$1))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(call sources,tests/unit))
@@ -44,9 +47,9 @@ $B/mpt-validate: $(call objs,validate formats base)
 $B/mpt-unpickler: $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PY_LD)
 $B/convert/unpickler/%.o: PART_CF = $(PY_CF)
-$B/convert/unpickler/restricted_code.c: convert/unpickler/restricted.py convert/unpickler/embed.py
+$B/convert/unpickler/restricted_code.c: convert/unpickler/embed.py $(HELPER_PY) $B/flags
 	@mkdir -p $(@D)
-	$(PYTHON) convert/unpickler/embed.py $< $@
+	$(PYTHON) convert/unpickler/embed.py $(HELPER_PY) $@
 $B/convert/unpickler/restricted_code.o: $B/convert/unpickler/restricted_code.c
 	$(CC) $(BUILD_PP) $(BUILD_CF) -c -o $@ $<
 

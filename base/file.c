@@ -249,6 +249,13 @@ done:
 	return ok;
 }
 
+const char *file_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 char *file_join(const char *folder, const char *name, struct error *err)
 {
 	size_t folder_len = folder ? strlen(folder) : 0;

@@ -65,6 +65,9 @@ bool file_sync_folder(const char *path, struct error *err);
 /* Make path and the folders above it, as mkdir -p does. */
 bool file_make_folders(const char *path, struct error *err);
 
+/* What follows the last slash of a path; part of it. */
+const char *file_base_name(const char *path);
+
 /* malloc'ed "folder/name", or "name" if folder is "" or NULL. */
 char *file_join(const char *folder, const char *name, struct error *err);
 

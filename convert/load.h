@@ -1,0 +1,49 @@
+/*
+ * load.h - the loaders behind checkpoint_open(), one for each era
+ *
+ * A loader gets a checkpoint with its file open, and fills in weights,
+ * architecture, notes and copy.  It need not clean up: checkpoint_open() does.
+ */
+#ifndef CONVERT_LOAD_H
+#define CONVERT_LOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "convert/checkpoint.h"
+#include "formats/zip.h"
+
+/* c->outer holds weights.safetensors at its root. */
+bool load_mpt_zip(struct checkpoint *c, struct scratch *scratch,
+		  struct error *err);
+
+/* c->outer holds policy.pt at its root: a torch archive in a zip. */
+bool load_policy_zip(struct checkpoint *c, struct scratch *scratch,
+		     struct error *err);
+
+/* c->archive was read from 'bytes' and holds <root>/data.pkl. */
+bool load_torch_archive(struct checkpoint *c, const struct reader *bytes,
+			struct scratch *scratch, struct error *err);
+
+/* Does the archive hold a member <root>/data.pkl, as torch.save makes it? */
+bool load_is_torch_archive(const struct zip *zip);
+
+/*
+ * The whole of a member of at most limit bytes, CRC verified; *data is
+ * malloc'ed and has a NUL behind it.
+ */
+bool load_member(const struct zip *zip, const struct zip_member *member,
+		 const struct reader *bytes, size_t limit, char **data,
+		 size_t *len, struct error *err);
+
+/*
+ * Inflate a member into the checkpoint's unnamed temporary file and show it
+ * there.  CRC verified.
+ */
+bool load_spill_member(struct checkpoint *c, const struct zip *zip,
+		       const struct zip_member *member,
+		       const struct reader *bytes, struct scratch *scratch,
+		       struct reader *spilled, struct error *err);
+
+#endif

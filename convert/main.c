@@ -1,0 +1,139 @@
+/* main.c - mpt-convert: legacy checkpoints to bundles */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <zlib.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "convert/batch.h"
+#include "convert/emit.h"
+#include "convert/plan.h"
+#include "convert/settings.h"
+#include "convert/walk.h"
+#include "formats/json.h"
+
+enum exit_status {
+	EXIT_GOOD = 0, EXIT_SOME_FAILED = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3,
+	EXIT_SIGNAL = 128
+};
+
+static const char program[] = "mpt-convert";
+
+static void print_help(void)
+{
+	fputs("Usage: mpt-convert [OPTION]... SOURCE... -o FOLDER\n"
+	      "Convert legacy Metta checkpoints (.mpt, .pt) to bundles.\n"
+	      "\n"
+	      "  mpt-convert runs -o bundles       a whole tree\n"
+	      "  mpt-convert runs --in-place       bundles beside the sources\n"
+	      "  mpt-convert -n runs               what would happen\n"
+	      "  mpt-convert bare.pt -o bundles --architecture @policy.txt\n"
+	      "\n"
+	      "SOURCE is a file or a folder.  A bundle is the folder\n"
+	      "<run>:v<epoch> with policy_spec.json and weights.safetensors.\n"
+	      "\n", stdout);
+	options_print_help(&settings_options, stdout);
+	fputs("\nExit status: 0 all converted, 1 some failed, 2 wrong usage or\n"
+	      "nothing could be done, 3 nothing to convert was found, 130 and\n"
+	      "143 stopped by a signal.\n", stdout);
+}
+
+static void print_version(void)
+{
+	printf("mpt-convert %s\nzlib %s\ncJSON %s\n", MPT_VERSION, zlibVersion(),
+	       json_version());
+#ifdef _OPENMP
+	printf("OpenMP %d\n", _OPENMP);
+#endif
+}
+
+/* The output folder, or a folder to make temporary files in. */
+static const char *spill_folder(const struct settings *s)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	if (tmp && *tmp)
+		return tmp;
+	return s->output && !s->dry_run ? s->output : "/tmp";
+}
+
+static bool find_sources(const struct settings *s, struct sources *sources,
+			 struct error *err)
+{
+	struct walk_filter filter = { &s->include, &s->exclude, s->output };
+
+	for (size_t i = 0; i < s->operands.count; i++)
+		if (!walk_root(sources, s->operands.values[i], &filter, err))
+			return false;
+	walk_sort(sources);
+	return true;
+}
+
+static bool any_candidate(const struct sources *sources)
+{
+	for (size_t i = 0; i < sources->count; i++)
+		if (!sources->items[i].skip)
+			return true;
+	return false;
+}
+
+/* Walk, plan, convert.  False if that could not be done. */
+static bool run(const struct settings *s, int *status, struct error *err)
+{
+	const char *output = s->in_place ? NULL : s->output ? s->output : "";
+	struct sources sources = { 0 };
+	struct plan plan = { 0 };
+	struct totals totals = { 0 };
+	bool ok = false;
+
+	if (s->output && !s->dry_run &&
+	    (!file_make_folders(s->output, err) ||
+	     !emit_check_writable(s->output, err)))
+		return false;
+	if (!find_sources(s, &sources, err))
+		goto done;
+	if (!plan_make(&plan, &sources, output, err) ||
+	    !batch_run(&plan, s, spill_folder(s), &totals, err))
+		goto done;
+	*status = totals.failed > 0 ? EXIT_SOME_FAILED : EXIT_GOOD;
+	if (!any_candidate(&sources)) {
+		fprintf(stderr, "%s: no checkpoint was found\n", program);
+		*status = EXIT_NOTHING;
+	}
+	ok = true;
+done:
+	plan_free(&plan);
+	sources_free(&sources);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings;
+	struct error err = { 0 };
+	int status = EXIT_USAGE;
+
+	if (!settings_parse(&settings, argc, argv, &err)) {
+		error_print(stderr, program, &err);
+		fprintf(stderr, "Try \"%s --help\".\n", program);
+		return EXIT_USAGE;
+	}
+	if (settings.help) {
+		print_help();
+		status = EXIT_GOOD;
+	} else if (settings.version) {
+		print_version();
+		status = EXIT_GOOD;
+	} else {
+		interrupt_catch();
+		if (!run(&settings, &status, &err) &&
+		    err.kind != ERROR_INTERRUPTED)
+			error_print(stderr, program, &err);
+		if (interrupt_signal())
+			status = EXIT_SIGNAL + interrupt_signal();
+	}
+	settings_free(&settings);
+	return status;
+}

@@ -1,0 +1,209 @@
+/* plan.c - destinations, and what stands in their way */
+#include "convert/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+/* Like Python's Path.stem: without the last suffix, if it is not all. */
+static size_t stem_length(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && dot != name ? (size_t)(dot - name) : strlen(name);
+}
+
+static struct error *new_fault(struct plan *plan, struct job *job,
+			       struct error *err)
+{
+	struct error *fault = arena_array(&plan->arena, 1, sizeof(*fault),
+					  err);
+
+	if (fault) {
+		error_in(fault, job->source->path, NULL);
+		job->error = fault;
+	}
+	return fault;
+}
+
+static char *destination(struct plan *plan, const struct source *source,
+			 const char *output, struct error *err)
+{
+	const char *from = output ? source->relative : source->path;
+	const char *name = file_base_name(from);
+	size_t output_len = output ? strlen(output) : 0;
+	size_t len = (size_t)(name - from) + stem_length(name), used = 0;
+	char *dest = arena_array(&plan->arena, output_len + len + 2, 1, err);
+
+	if (!dest)
+		return NULL;
+	if (output) {
+		memcpy(dest, output, output_len);
+		used = output_len;
+		if (used > 0 && dest[used - 1] != '/')
+			dest[used++] = '/';
+	}
+	memcpy(dest + used, from, len);
+	return dest;
+}
+
+static bool plan_job(struct plan *plan, struct job *job, const char *output,
+		     struct error *err)
+{
+	const struct source *source = job->source;
+	struct error *fault, probe = { 0 };
+
+	if (source->skip || source->error) {
+		job->error = source->error;
+		return true;
+	}
+	if (!bundle_parse_name(&job->name, file_base_name(source->relative), false,
+			       &probe)) {
+		fault = new_fault(plan, job, err);
+		if (!fault)
+			return false;
+		error_set(fault, probe.kind, probe.offset, "%s", probe.reason);
+		return true;
+	}
+	job->dest = destination(plan, source, output, err);
+	return job->dest != NULL;
+}
+
+static int by_dest(const void *a, const void *b)
+{
+	const struct job *x = *(const struct job *const *)a;
+	const struct job *y = *(const struct job *const *)b;
+	int order = strcmp(x->dest, y->dest);
+
+	/* Of two for one bundle the first in report order is kept. */
+	return order ? order : (x < y ? -1 : x > y);
+}
+
+static int dest_is(const void *key, const void *element)
+{
+	return strcmp(key, (*(struct job *const *)element)->dest);
+}
+
+/* A bundle whose folder another bundle would lie in. */
+static bool check_inside(struct plan *plan, struct job **sorted, size_t count,
+			 struct job *job, struct error *err)
+{
+	char *above = arena_copy(&plan->arena, job->dest, strlen(job->dest),
+				 err);
+	char *slash;
+
+	if (!above)
+		return false;
+	while ((slash = strrchr(above, '/')) != NULL) {
+		struct job **found;
+		struct error *fault;
+
+		*slash = '\0';
+		found = bsearch(above, sorted, count, sizeof(*sorted),
+				dest_is);
+		if (!found || (*found)->error)
+			continue;
+		fault = new_fault(plan, *found, err);
+		if (!fault)
+			return false;
+		error_set(fault, ERROR_USAGE, ERROR_NO_OFFSET,
+			  "would become the bundle %.200s, in which the bundle "
+			  "of %.200s would lie", (*found)->dest,
+			  job->source->path);
+	}
+	return true;
+}
+
+static bool check_dests(struct plan *plan, struct error *err)
+{
+	struct job **sorted = memory_array(plan->count, sizeof(*sorted), err);
+	size_t count = 0;
+	bool ok = false;
+
+	if (!sorted)
+		return false;
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->jobs[i].dest)
+			sorted[count++] = &plan->jobs[i];
+	qsort(sorted, count, sizeof(*sorted), by_dest);
+	for (size_t i = 1, first = 0; i < count; i++) {
+		struct error *fault;
+
+		if (strcmp(sorted[i]->dest, sorted[first]->dest) != 0) {
+			first = i;
+			continue;
+		}
+		fault = new_fault(plan, sorted[i], err);
+		if (!fault)
+			goto done;
+		error_set(fault, ERROR_USAGE, ERROR_NO_OFFSET,
+			  "would become the bundle %.200s, and so would %.200s",
+			  sorted[i]->dest, sorted[first]->source->path);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (!check_inside(plan, sorted, count, sorted[i], err))
+			goto done;
+	ok = true;
+done:
+	free(sorted);
+	return ok;
+}
+
+struct sized {
+	uint64_t nbytes;
+	size_t index;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct sized *x = a, *y = b;
+
+	if (x->nbytes != y->nbytes)
+		return x->nbytes > y->nbytes ? -1 : 1;
+	return x->index < y->index ? -1 : 1;
+}
+
+static bool sort_by_size(struct plan *plan, struct error *err)
+{
+	struct sized *sized = memory_array(plan->count, sizeof(*sized), err);
+
+	if (!sized)
+		return false;
+	for (size_t i = 0; i < plan->count; i++)
+		sized[i] = (struct sized){ plan->jobs[i].source->nbytes, i };
+	qsort(sized, plan->count, sizeof(*sized), by_size);
+	for (size_t i = 0; i < plan->count; i++)
+		plan->order[i] = sized[i].index;
+	free(sized);
+	return true;
+}
+
+bool plan_make(struct plan *plan, const struct sources *sources,
+	       const char *output, struct error *err)
+{
+	*plan = (struct plan){ 0 };
+	plan->jobs = memory_array(sources->count, sizeof(*plan->jobs), err);
+	plan->order = memory_array(sources->count, sizeof(*plan->order), err);
+	if (!plan->jobs || !plan->order)
+		goto fail;
+	plan->count = sources->count;
+	for (size_t i = 0; i < plan->count; i++) {
+		plan->jobs[i].source = &sources->items[i];
+		if (!plan_job(plan, &plan->jobs[i], output, err))
+			goto fail;
+	}
+	if (check_dests(plan, err) && sort_by_size(plan, err))
+		return true;
+fail:
+	plan_free(plan);
+	return false;
+}
+
+void plan_free(struct plan *plan)
+{
+	free(plan->jobs);
+	free(plan->order);
+	arena_free(&plan->arena);
+	*plan = (struct plan){ 0 };
+}

@@ -1,0 +1,360 @@
+/* report.c - lines for people, JSON for programs, a bar for the patient */
+#include "convert/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/interrupt.h"
+#include "base/text.h"
+#include "formats/json.h"
+
+static const char *const verdicts[] = {
+	[STATUS_NONE] = "not begun", [STATUS_CONVERTED] = "converted",
+	[STATUS_SKIPPED] = "skipped", [STATUS_FAILED] = "failed",
+};
+
+static const char *const colors[] = {
+	[STATUS_NONE] = "", [STATUS_CONVERTED] = "\033[32m",
+	[STATUS_SKIPPED] = "\033[33m", [STATUS_FAILED] = "\033[31m",
+};
+
+/* ---- small things ---- */
+
+static bool want_color(unsigned choice)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (choice != COLOR_AUTO)
+		return choice == COLOR_ALWAYS;
+	if ((no && *no) || (term && strcmp(term, "dumb") == 0))
+		return false;
+	return isatty(STDOUT_FILENO);
+}
+
+static bool want_bar(unsigned choice)
+{
+	const char *term = getenv("TERM");
+
+	if (choice != PROGRESS_AUTO)
+		return choice == PROGRESS_BAR;
+	return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
+}
+
+static double seconds_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - then->tv_sec) +
+	       (double)(now.tv_nsec - then->tv_nsec) / 1e9;
+}
+
+/* "1.5 MB": powers of 1000, three digits. */
+static const char *human(char buf[32], uint64_t nbytes)
+{
+	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
+	double value = (double)nbytes;
+	size_t unit = 0;
+
+	while (value >= 999.5 && unit < 4) {
+		value /= 1000;
+		unit++;
+	}
+	snprintf(buf, 32, value < 99.95 && unit > 0 ? "%.1f %s" : "%.0f %s",
+		 value, units[unit]);
+	return buf;
+}
+
+/* A malloc'ed copy that is safe on a terminal; NULL if memory is short. */
+static char *escaped(const char *text)
+{
+	size_t len = strlen(text), size = 4 * len + 1;
+	char *copy = malloc(size);
+
+	if (copy)
+		text_escape(copy, size, text, len);
+	return copy;
+}
+
+static void out(struct report *r, const char *text, size_t len)
+{
+	if (!r->broken && fwrite(text, 1, len, stdout) != len) {
+		error_set_errno(&r->error, "cannot write standard output");
+		r->broken = true;
+	}
+}
+
+static void clear_bar(const struct report *r)
+{
+	if (r->bar)
+		fputs("\r\033[K", stderr);
+}
+
+static void show_progress(struct report *r)
+{
+	unsigned choice = r->settings->progress;
+	double every = r->bar ? 0.1 : 30;
+	struct winsize size = { 0 };
+	char line[160];
+	int width = 79;
+
+	if (!r->bar && choice != PROGRESS_PLAIN)
+		return;
+	if (seconds_since(&r->shown) < every && r->done_count < r->plan->count)
+		return;
+	clock_gettime(CLOCK_MONOTONIC, &r->shown);
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+		width = size.ws_col - 1;
+	snprintf(line, sizeof(line), "%zu of %zu files, %zu failed, %.0f s",
+		 r->done_count, r->plan->count, r->totals.failed,
+		 seconds_since(&r->start));
+	if (r->bar)
+		fprintf(stderr, "\r\033[K%.*s", width, line);
+	else
+		fprintf(stderr, "mpt-convert: %s\n", line);
+	fflush(stderr);
+}
+
+/* ---- one source, for people ---- */
+
+static void print_verdict(struct report *r, const struct job *job,
+			  const struct result *result)
+{
+	char *path = escaped(job->source->path);
+	char *dest = escaped(job->dest ? job->dest : "");
+	char amount[32];
+	struct buffer line = { 0 };
+	struct error ignored = { 0 };
+	const char *verdict = verdicts[result->status];
+
+	if (!path || !dest)
+		goto done;
+	if (result->status == STATUS_CONVERTED && r->settings->dry_run)
+		verdict = "would convert";
+	buffer_print(&line, &ignored, "%s%s%s %s",
+		     r->color ? colors[result->status] : "", verdict,
+		     r->color ? "\033[0m" : "", path);
+	if (result->status == STATUS_CONVERTED)
+		buffer_print(&line, &ignored, " -> %s (%zu tensors, %s)", dest,
+			     result->tensor_count,
+			     human(amount, result->bundle_nbytes));
+	if (result->status == STATUS_SKIPPED)
+		buffer_print(&line, &ignored, ": %s", result->reason);
+	buffer_print(&line, &ignored, "\n");
+	out(r, line.data, line.len);
+done:
+	buffer_free(&line);
+	free(path);
+	free(dest);
+}
+
+static void print_note(const char *path, const char *text)
+{
+	char *a = escaped(path), *b = escaped(text);
+
+	if (a && b)
+		fprintf(stderr, "mpt-convert: %s: note: %s\n", a, b);
+	free(a);
+	free(b);
+}
+
+static void print_people(struct report *r, const struct job *job,
+			 const struct result *result)
+{
+	const char *path = job->source->path;
+
+	if (!r->settings->quiet || result->status == STATUS_FAILED)
+		print_verdict(r, job, result);
+	if (result->status == STATUS_FAILED) {
+		fflush(stdout);
+		if (result->error)
+			error_print(stderr, "mpt-convert", result->error);
+		else
+			fprintf(stderr, "mpt-convert: out of memory\n");
+		return;
+	}
+	if (r->settings->quiet)
+		return;
+	if (r->settings->verbose && result->era)
+		fprintf(stderr, "mpt-convert: %s: %s, architecture from %s\n",
+			job->dest ? job->dest : "", result->era,
+			result->architecture_origin ?
+			result->architecture_origin : "nowhere");
+	for (size_t i = 0; i < result->notes.count; i++)
+		print_note(path, result->notes.texts[i]);
+}
+
+/* ---- one source, for programs ---- */
+
+static void put_error(struct json_writer *w, const struct error *err)
+{
+	json_open(w, "error", '{');
+	json_put_string(w, "kind", error_kind_name(err->kind));
+	if (err->member[0])
+		json_put_string(w, "member", err->member);
+	if (err->offset != ERROR_NO_OFFSET)
+		json_put_u64(w, "offset", err->offset);
+	json_put_string(w, "reason", err->reason);
+	json_close(w, '}');
+}
+
+static void put_result(struct json_writer *w, const struct job *job,
+		       const struct result *result)
+{
+	char reason[sizeof(struct error)];
+
+	json_open(w, NULL, '{');
+	json_put_path(w, "source", job->source->path);
+	json_put_string(w, "status", verdicts[result->status]);
+	if (job->dest && result->status != STATUS_FAILED)
+		json_put_path(w, "bundle", job->dest);
+	if (result->era)
+		json_put_string(w, "era", result->era);
+	if (job->name.has_epoch) {
+		json_put_text(w, "run", job->name.run, job->name.run_len);
+		json_put_u64(w, "epoch", job->name.epoch);
+	}
+	if (result->architecture_origin)
+		json_put_string(w, "architecture", result->architecture_origin);
+	if (result->status == STATUS_CONVERTED) {
+		json_put_u64(w, "tensors", result->tensor_count);
+		json_put_u64(w, "bytes", result->bundle_nbytes);
+	}
+	if (result->reason)
+		json_put_string(w, "reason", result->reason);
+	if (result->error) {
+		error_format_reason(result->error, reason, sizeof(reason));
+		json_put_string(w, "reason", reason);
+		put_error(w, result->error);
+	}
+	json_open(w, "notes", '[');
+	for (size_t i = 0; i < result->notes.count; i++)
+		json_put_string(w, NULL, result->notes.texts[i]);
+	json_close(w, ']');
+	json_close(w, '}');
+}
+
+static void print_json(struct report *r, const struct job *job,
+		       const struct result *result)
+{
+	struct json_writer w = { .out = &r->json, .err = &r->error };
+
+	if (r->settings->json && r->next > 0)
+		buffer_append(&r->json, ",", 1, &r->error);
+	put_result(&w, job, result);
+	buffer_append(&r->json, "\n", 1, &r->error);
+	out(r, r->json.data, r->json.len);
+	r->json.len = 0;
+	if (r->settings->jsonl)
+		fflush(stdout);
+}
+
+/* ---- the whole ---- */
+
+static void count(struct totals *t, const struct result *result)
+{
+	t->converted += result->status == STATUS_CONVERTED;
+	t->skipped += result->status == STATUS_SKIPPED;
+	t->failed += result->status == STATUS_FAILED;
+	t->not_begun += result->status == STATUS_NONE;
+	if (result->status == STATUS_CONVERTED) {
+		t->source_nbytes += result->source_nbytes;
+		t->bundle_nbytes += result->bundle_nbytes;
+	}
+}
+
+bool report_begin(struct report *r, const struct settings *settings,
+		  const struct plan *plan, const struct result *results,
+		  struct error *err)
+{
+	*r = (struct report){ .settings = settings, .plan = plan,
+			      .results = results };
+	r->done = memory_array(plan->count, sizeof(*r->done), err);
+	if (!r->done)
+		return false;
+	r->color = want_color(settings->color);
+	r->bar = want_bar(settings->progress);
+	clock_gettime(CLOCK_MONOTONIC, &r->start);
+	r->shown = r->start;
+	if (settings->json)
+		out(r, "{\"sources\":[\n", 13);
+	return true;
+}
+
+void report_done(struct report *r, size_t index)
+{
+	r->done[index] = true;
+	r->done_count++;
+	count(&r->totals, &r->results[index]);
+	if (r->done[r->next])
+		clear_bar(r);
+	while (r->next < r->plan->count && r->done[r->next]) {
+		const struct job *job = &r->plan->jobs[r->next];
+		const struct result *result = &r->results[r->next];
+
+		if (r->settings->json || r->settings->jsonl)
+			print_json(r, job, result);
+		else
+			print_people(r, job, result);
+		r->next++;
+	}
+	show_progress(r);
+}
+
+static void print_summary(struct report *r)
+{
+	const struct totals *t = &r->totals;
+	char from[32], to[32], rest[64] = "";
+
+	if (t->not_begun > 0)
+		snprintf(rest, sizeof(rest), ", %zu not begun", t->not_begun);
+	fprintf(stderr, "mpt-convert: %zu %s, %zu skipped, %zu failed%s; "
+		"%s to %s in %.2f s\n", t->converted,
+		r->settings->dry_run ? "would be converted" : "converted",
+		t->skipped, t->failed, rest, human(from, t->source_nbytes),
+		human(to, t->bundle_nbytes), seconds_since(&r->start));
+}
+
+static void print_json_summary(struct report *r)
+{
+	struct json_writer w = { .out = &r->json, .err = &r->error };
+
+	buffer_append(&r->json, "],\"summary\":", 12, &r->error);
+	json_open(&w, NULL, '{');
+	json_put_u64(&w, "converted", r->totals.converted);
+	json_put_u64(&w, "skipped", r->totals.skipped);
+	json_put_u64(&w, "failed", r->totals.failed);
+	json_put_u64(&w, "not_begun", r->totals.not_begun);
+	json_put_u64(&w, "source_bytes", r->totals.source_nbytes);
+	json_put_u64(&w, "bundle_bytes", r->totals.bundle_nbytes);
+	json_put_real(&w, "seconds", seconds_since(&r->start));
+	json_close(&w, '}');
+	buffer_append(&r->json, "}\n", 2, &r->error);
+	out(r, r->json.data, r->json.len);
+}
+
+bool report_end(struct report *r, struct error *err)
+{
+	clear_bar(r);
+	if (r->settings->json)
+		print_json_summary(r);
+	if (!r->broken && fflush(stdout) != 0) {
+		error_set_errno(&r->error, "cannot write standard output");
+		r->broken = true;
+	}
+	print_summary(r);
+	if (r->error.kind == ERROR_NONE)
+		return true;
+	*err = r->error;
+	return false;
+}
+
+void report_free(struct report *r)
+{
+	free(r->done);
+	buffer_free(&r->json);
+}

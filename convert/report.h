@@ -1,0 +1,54 @@
+/*
+ * report.h - what mpt-convert prints
+ *
+ * Results go to standard output, one line a source in plan order, as soon as
+ * all before it are done; or JSON.  Notes, faults, progress and the summary
+ * go to standard error.  Names of files and texts from inside them are
+ * escaped.  Not for several threads at once: the batch holds a lock.
+ */
+#ifndef CONVERT_REPORT_H
+#define CONVERT_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "convert/convert.h"
+#include "convert/plan.h"
+#include "convert/settings.h"
+
+struct totals {
+	size_t converted, skipped, failed, not_begun;
+	uint64_t source_nbytes, bundle_nbytes;	/* of the converted ones */
+};
+
+struct report {
+	const struct settings *settings;
+	const struct plan *plan;
+	const struct result *results;
+	bool *done;		/* [plan->count] */
+	size_t next;		/* the first that is not printed yet */
+	size_t done_count;
+	struct totals totals;
+	bool color, bar, broken;
+	struct timespec start, shown;
+	struct buffer json;	/* the document, or the line, so far */
+	struct error error;	/* of standard output */
+};
+
+bool report_begin(struct report *r, const struct settings *settings,
+		  const struct plan *plan, const struct result *results,
+		  struct error *err);
+
+/* Result number 'index' is final. */
+void report_done(struct report *r, size_t index);
+
+/* Print the summary; false if standard output could not take everything. */
+bool report_end(struct report *r, struct error *err);
+
+void report_free(struct report *r);
+
+#endif

@@ -1,0 +1,203 @@
+/* settings.c - the options of mpt-convert */
+#include "convert/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "formats/architecture.h"
+
+#define FIELD(name) offsetof(struct settings, name)
+
+enum { LIST_LIMIT = 1 << 30 };
+
+static const struct option_spec specs[] = {
+	{ "output", 'o', OPTION_TEXT, FIELD(output), 0, 0, "FOLDER",
+	  "write the bundles below this folder, laid out like the source" },
+	{ "in-place", 0, OPTION_FLAG, FIELD(in_place), 0, 0, NULL,
+	  "write each bundle beside its source" },
+	{ "jobs", 'j', OPTION_COUNT, FIELD(jobs), 0, 256, "N",
+	  "convert N checkpoints at once (default 0: one per processor)" },
+	{ "dry-run", 'n', OPTION_FLAG, FIELD(dry_run), 0, 0, NULL,
+	  "read everything, say what would be written, write nothing" },
+	{ "architecture", 0, OPTION_TEXT, FIELD(architecture_option), 0, 0,
+	  "TEXT|@FILE",
+	  "architecture for checkpoints that carry none of their own" },
+	{ "keep-prefix", 0, OPTION_FLAG, FIELD(keep_prefix), 0, 0, NULL,
+	  "leave \"module.\", \"_orig_mod.\" and the like in the keys" },
+	{ "include", 0, OPTION_LIST, FIELD(include), 0, 0, "GLOB",
+	  "take these files of a folder (default *.mpt and *.pt); a pattern\n"
+	  "with a slash is matched against the path below the folder" },
+	{ "exclude", 0, OPTION_LIST, FIELD(exclude), 0, 0, "GLOB",
+	  "leave these files of a folder out" },
+	{ "files-from", 0, OPTION_TEXT, FIELD(files_from), 0, 0, "FILE",
+	  "read names of files and folders from FILE, one a line (- is\n"
+	  "standard input)" },
+	{ "null", '0', OPTION_FLAG, FIELD(null_separated), 0, 0, NULL,
+	  "the names in --files-from end with NUL, not with a newline" },
+	{ "json", 0, OPTION_FLAG, FIELD(json), 0, 0, NULL,
+	  "print one JSON document" },
+	{ "jsonl", 0, OPTION_FLAG, FIELD(jsonl), 0, 0, NULL,
+	  "print one JSON object a line and source, as each is done" },
+	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), 0, 0, NULL,
+	  "print only what failed" },
+	{ "verbose", 'v', OPTION_FLAG, FIELD(verbose), 0, 0, NULL,
+	  "print more about each source" },
+	{ "color", 0, OPTION_CHOICE, FIELD(color), 0, 0, "auto|always|never",
+	  "colour the verdicts (default auto: on a terminal)" },
+	{ "progress", 0, OPTION_CHOICE, FIELD(progress), 0, 0,
+	  "auto|bar|plain|none",
+	  "show progress on standard error (default auto: a bar on a\n"
+	  "terminal, else nothing)" },
+	{ "help", 'h', OPTION_FLAG, FIELD(help), 0, 0, NULL,
+	  "print this and exit" },
+	{ "version", 0, OPTION_FLAG, FIELD(version), 0, 0, NULL,
+	  "print the versions of the program and its libraries" },
+};
+
+const struct option_table settings_options = {
+	specs, sizeof(specs) / sizeof(specs[0])
+};
+
+static bool usage(struct error *err, const char *text)
+{
+	return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET, "%s", text);
+}
+
+/* The whole of a file the user named; "-" is standard input. */
+static bool read_text(const char *path, struct buffer *out, struct error *err)
+{
+	bool standard = strcmp(path, "-") == 0, ok = false;
+	FILE *f = standard ? stdin : fopen(path, "re");
+	char part[4096];
+	size_t n;
+
+	if (!f)
+		goto fail;
+	while ((n = fread(part, 1, sizeof(part), f)) > 0) {
+		if (!buffer_append(out, part, n, err))
+			goto done;
+		if (out->len > LIST_LIMIT) {
+			error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+				  "over %d bytes", LIST_LIMIT);
+			goto done;
+		}
+	}
+	if (ferror(f))
+		goto fail;
+	ok = buffer_terminate(out, err);
+	goto done;
+fail:
+	error_set_errno(err, "cannot read");
+done:
+	if (f && !standard)
+		fclose(f);
+	return ok || error_in(err, path, NULL);
+}
+
+static bool read_architecture(struct settings *s, struct error *err)
+{
+	struct architecture parsed = { 0 };
+	struct buffer raw = { 0 };
+	const char *text = s->architecture_option;
+	bool from_file = text && text[0] == '@', ok = false;
+	size_t len;
+
+	if (!text)
+		return true;
+	if (from_file) {
+		if (!read_text(text + 1, &raw, err))
+			goto done;
+		text = raw.data;
+	}
+	len = from_file ? raw.len : strlen(text);
+	if (!architecture_parse(&parsed, text, len, err)) {
+		err->kind = ERROR_USAGE;
+		error_in(err, from_file ? s->architecture_option + 1 : NULL,
+			 "--architecture");
+		goto done;
+	}
+	s->architecture_len = parsed.len;
+	s->architecture = memory_array(parsed.len + 1, 1, err);
+	if (!s->architecture)
+		goto done;
+	memcpy(s->architecture, parsed.text, parsed.len);
+	ok = true;
+done:
+	architecture_free(&parsed);
+	buffer_free(&raw);
+	return ok;
+}
+
+static bool read_names(struct settings *s, struct error *err)
+{
+	char end = s->null_separated ? '\0' : '\n', *p;
+	struct buffer names = { 0 };
+
+	if (!s->files_from)
+		return true;
+	if (!read_text(s->files_from, &names, err)) {
+		buffer_free(&names);
+		return false;
+	}
+	s->names = names.data;
+	for (p = s->names; p < s->names + names.len; ) {
+		size_t left = (size_t)(s->names + names.len - p);
+		char *stop = memchr(p, end, left);
+
+		if (stop)
+			*stop = '\0';
+		if (*p && !option_list_add(&s->operands, p, err))
+			return false;
+		p += (stop ? (size_t)(stop - p) : left) + 1;
+	}
+	return true;
+}
+
+static bool check(const struct settings *s, struct error *err)
+{
+	if (s->help || s->version)
+		return true;
+	if (s->operands.count == 0 && !s->files_from)
+		return usage(err, "no file or folder was named");
+	for (size_t i = 0; i < s->operands.count; i++)
+		if (s->operands.values[i][0] == '\0')
+			return usage(err, "an empty name was given");
+	if (s->output && s->in_place)
+		return usage(err, "--output and --in-place exclude each other");
+	if (!s->output && !s->in_place && !s->dry_run)
+		return usage(err, "say where the bundles go: --output FOLDER "
+			     "or --in-place");
+	if (s->output && s->output[0] == '\0')
+		return usage(err, "--output takes the name of a folder");
+	if (s->json && s->jsonl)
+		return usage(err, "--json and --jsonl exclude each other");
+	if (s->quiet && s->verbose)
+		return usage(err, "--quiet and --verbose exclude each other");
+	if (s->null_separated && !s->files_from)
+		return usage(err, "--null belongs to --files-from");
+	return true;
+}
+
+bool settings_parse(struct settings *s, int argc, char **argv,
+		    struct error *err)
+{
+	*s = (struct settings){ 0 };
+	if (options_parse(&settings_options, s, &s->operands, argc, argv,
+			  err) &&
+	    check(s, err) && read_architecture(s, err) && read_names(s, err))
+		return true;
+	settings_free(s);
+	return false;
+}
+
+void settings_free(struct settings *s)
+{
+	free(s->architecture);
+	free(s->names);
+	option_list_free(&s->include);
+	option_list_free(&s->exclude);
+	option_list_free(&s->operands);
+	*s = (struct settings){ 0 };
+}

@@ -1,0 +1,44 @@
+/*
+ * settings.h - what the command line of mpt-convert says
+ */
+#ifndef CONVERT_SETTINGS_H
+#define CONVERT_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/options.h"
+
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+enum progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_NONE };
+
+struct settings {
+	const char *output;
+	bool in_place, dry_run, keep_prefix;
+	bool quiet, verbose, json, jsonl, null_separated, help, version;
+	const char *architecture_option;	/* as given: TEXT or @FILE */
+	const char *files_from;
+	struct option_list include, exclude;
+	unsigned jobs;		/* 0: as many as are allowed */
+	unsigned color, progress;
+
+	/* Filled in after parsing. */
+	char *architecture;	/* owned; stripped; NULL if none was given */
+	size_t architecture_len;
+	struct option_list operands;
+	char *names;		/* owned: the content of files_from */
+};
+
+extern const struct option_table settings_options;
+
+/*
+ * Parse the command line, read --architecture @FILE and --files-from, and
+ * check what belongs together.  ERROR_USAGE for what the user did wrong.
+ */
+bool settings_parse(struct settings *s, int argc, char **argv,
+		    struct error *err);
+
+void settings_free(struct settings *s);
+
+#endif

@@ -1,0 +1,68 @@
+/* sink.c - buffered, positioned writing */
+#include "convert/sink.h"
+
+#include <string.h>
+
+struct sink sink_over(const struct file *file, uint8_t *buffer,
+		      size_t capacity)
+{
+	return (struct sink){ .file = file, .buffer = buffer,
+			      .capacity = capacity };
+}
+
+bool sink_flush(struct sink *s, struct error *err)
+{
+	if (!file_write(s->file, s->offset, s->buffer, s->used, err))
+		return false;
+	s->offset += s->used;
+	s->used = 0;
+	return true;
+}
+
+bool sink_seek(struct sink *s, uint64_t offset, struct error *err)
+{
+	if (offset == s->offset + s->used)
+		return true;
+	if (!sink_flush(s, err))
+		return false;
+	s->offset = offset;
+	return true;
+}
+
+uint8_t *sink_reserve(struct sink *s, size_t *len, struct error *err)
+{
+	size_t left = s->capacity - s->used;
+
+	if (left == 0) {
+		if (!sink_flush(s, err))
+			return NULL;
+		left = s->capacity;
+	}
+	if (*len > left)
+		*len = left;
+	return s->buffer + s->used;
+}
+
+void sink_commit(struct sink *s, size_t len)
+{
+	s->used += len;
+}
+
+bool sink_write(struct sink *s, const void *data, size_t len,
+		struct error *err)
+{
+	const uint8_t *p = data;
+
+	while (len > 0) {
+		size_t n = len;
+		uint8_t *room = sink_reserve(s, &n, err);
+
+		if (!room)
+			return false;
+		memcpy(room, p, n);
+		sink_commit(s, n);
+		p += n;
+		len -= n;
+	}
+	return true;
+}

@@ -1,0 +1,44 @@
+/*
+ * sink.h - write a file mostly in order, through one reused buffer
+ *
+ * Bytes gather in the buffer and leave it in large writes.  The place may
+ * jump: what was gathered is written first.  The buffer belongs to the thread
+ * and outlives the sink.  Not shared between threads.
+ */
+#ifndef CONVERT_SINK_H
+#define CONVERT_SINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+struct sink {
+	const struct file *file;
+	uint64_t offset;	/* in the file, of the buffer's first byte */
+	uint8_t *buffer;
+	size_t capacity, used;
+};
+
+struct sink sink_over(const struct file *file, uint8_t *buffer,
+		      size_t capacity);
+
+/* Go on at this offset of the file. */
+bool sink_seek(struct sink *s, uint64_t offset, struct error *err);
+
+/*
+ * Room for at least 1 and up to *len bytes, with *len set to how many; NULL on
+ * an error.  What was put there counts once sink_commit() says so.
+ */
+uint8_t *sink_reserve(struct sink *s, size_t *len, struct error *err);
+
+void sink_commit(struct sink *s, size_t len);
+
+bool sink_write(struct sink *s, const void *data, size_t len,
+		struct error *err);
+
+/* Write out what is left in the buffer. */
+bool sink_flush(struct sink *s, struct error *err);
+
+#endif

@@ -1,0 +1,23 @@
+/*
+ * storages.h - tensors that are views of storages, as every pickle has them
+ *
+ * Part of the loaders: whatever the container, c->storages says where the
+ * bytes of each storage are, and the index which tensors lie in them.
+ */
+#ifndef CONVERT_STORAGES_H
+#define CONVERT_STORAGES_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "convert/checkpoint.h"
+#include "convert/unpickle.h"
+
+/*
+ * Hand what the index says over to the checkpoint: its weights, checked
+ * against c->storages, its architecture and notes.
+ */
+bool storages_take_index(struct checkpoint *c, struct pickle_index *index,
+			 struct error *err);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * unpickle.h - ask a helper process what a pickle holds
+ *
+ * Python never runs in mpt-convert itself: 'mpt-unpickler', found beside this
+ * program or under ../libexec/mpt-bundle, is started when the first pickle
+ * comes and kept for the next ones.  If it dies or talks nonsense, that is
+ * the error of the file at hand, and the next file gets a new helper.
+ *
+ * One struct unpickler per thread.  Its answers are treated as hostile: all
+ * that is promised about a pickle_index is that its counts are those of its
+ * arrays and that each storage index is valid.  Tensors must still go through
+ * tensor_check().
+ */
+#ifndef CONVERT_UNPICKLE_H
+#define CONVERT_UNPICKLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "formats/state_dict.h"
+
+/* A zeroed struct has no helper yet. */
+struct unpickler {
+	pid_t pid;		/* 0: none is running */
+	int fd;
+};
+
+struct pickle_storage {
+	const char *key;	/* as in the persistent id, NUL-terminated */
+	size_t key_len;
+	uint64_t nbytes;	/* element count times element size */
+};
+
+struct pickle_index {
+	struct state_dict weights;	/* start in bytes, storage = index */
+	struct pickle_storage *storages;
+	size_t storage_count;
+	const char *architecture;	/* NUL-terminated, or NULL */
+	const char **notes;
+	size_t note_count;
+	bool not_a_policy;		/* e.g. a trainer state; why is in
+					   notes[0], and nothing else is set */
+};
+
+/*
+ * Index one pickle of len bytes.  What the pickle's author did wrong, and the
+ * helper's death, are errors; on failure *index is empty.
+ */
+bool unpickler_index(struct unpickler *u, const void *pickle, size_t len,
+		     struct pickle_index *index, struct error *err);
+
+void pickle_index_free(struct pickle_index *index);
+
+/* End the helper, if there is one. */
+void unpickler_stop(struct unpickler *u);
+
+/* Parse the body of an answer; the part of unpickler_index() without I/O. */
+bool pickle_index_parse(struct pickle_index *index, const void *answer,
+			size_t len, struct error *err);
+
+#endif

@@ -1,0 +1,294 @@
+/* walk.c - trees of checkpoints */
+#define _DEFAULT_SOURCE	/* d_type; most file systems fill it in */
+#include "convert/walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "convert/emit.h"
+#include "formats/bundle.h"
+
+/* Folders still to be read. */
+struct pending {
+	char **paths;
+	size_t count, capacity;
+};
+
+struct walk {
+	struct sources *sources;
+	const struct walk_filter *filter;
+	size_t root_len;	/* what comes off a path to make it relative */
+	struct pending pending;
+	struct stat output;
+	bool have_output;
+	struct error *err;
+};
+
+/* Record why a source cannot be read; errno says. */
+static bool add_fault(struct sources *sources, struct source *source,
+		      const char *what, struct error *err)
+{
+	struct error fault = { 0 }, *kept;
+
+	error_set_errno(&fault, "%s", what);
+	error_in(&fault, source->path, NULL);
+	kept = arena_array(&sources->arena, 1, sizeof(*kept), err);
+	if (!kept)
+		return false;
+	*kept = fault;
+	source->error = kept;
+	return true;
+}
+
+static struct source *add(struct sources *sources, const char *path,
+			  const char *relative, struct error *err)
+{
+	void *grown = sources->items;
+	struct source *source;
+
+	if (!memory_grow(&grown, &sources->capacity, sources->count + 1,
+			 sizeof(*source), err))
+		return NULL;
+	sources->items = grown;
+	source = &sources->items[sources->count];
+	*source = (struct source){ 0 };
+	source->path = arena_copy(&sources->arena, path, strlen(path), err);
+	source->relative = arena_copy(&sources->arena, relative,
+				      strlen(relative), err);
+	if (!source->path || !source->relative)
+		return NULL;
+	sources->count++;
+	return source;
+}
+
+/* A pattern with a slash is for the relative path, one without for the name. */
+static bool matches(const struct option_list *patterns, const char *relative)
+{
+	for (size_t i = 0; i < patterns->count; i++) {
+		const char *pattern = patterns->values[i];
+		const char *text = strchr(pattern, '/') ? relative
+							: file_base_name(relative);
+
+		if (fnmatch(pattern, text, 0) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_candidate(const struct walk_filter *filter,
+			 const char *relative)
+{
+	const char *name = file_base_name(relative);
+
+	if (matches(filter->exclude, relative))
+		return false;
+	if (filter->include->count > 0)
+		return matches(filter->include, relative);
+	return fnmatch("*.mpt", name, 0) == 0 || fnmatch("*.pt", name, 0) == 0;
+}
+
+/* Files that belong into such a tree and are no checkpoints, by name. */
+static const char *known_name(const char *name)
+{
+	if (strcmp(name, "trainer_state.pt") == 0)
+		return "the trainer's state, no policy";
+	if (bundle_is_leftover(name))
+		return "a temporary file that a crash left";
+	if (fnmatch("*-submission.zip", name, 0) == 0)
+		return "a pointer to a checkpoint, no checkpoint";
+	return NULL;
+}
+
+static const char *known_kind(mode_t mode)
+{
+	if (S_ISREG(mode))
+		return NULL;
+	if (S_ISDIR(mode))
+		return "a link to a folder; it is not followed";
+	return "not a regular file";
+}
+
+static bool add_file(struct walk *w, const char *path)
+{
+	const char *relative = path + w->root_len, *name = file_base_name(path);
+	const char *skip = known_name(name);
+	struct source *source;
+	struct stat st;
+
+	if (!skip && !is_candidate(w->filter, relative))
+		return true;
+	if (matches(w->filter->exclude, relative))
+		return true;
+	source = add(w->sources, path, relative, w->err);
+	if (!source)
+		return false;
+	source->skip = skip;
+	if (skip)
+		return true;
+	if (stat(path, &st) != 0)
+		return add_fault(w->sources, source, "cannot read its size",
+				 w->err);
+	source->nbytes = (uint64_t)st.st_size;
+	source->skip = known_kind(st.st_mode);
+	return true;
+}
+
+static bool push(struct walk *w, const char *path)
+{
+	void *grown = w->pending.paths;
+	char *copy = strdup(path);
+
+	if (!copy)
+		return error_set_memory(w->err, strlen(path) + 1);
+	if (!memory_grow(&grown, &w->pending.capacity, w->pending.count + 1,
+			 sizeof(char *), w->err)) {
+		free(copy);
+		return false;
+	}
+	w->pending.paths = grown;
+	w->pending.paths[w->pending.count++] = copy;
+	return true;
+}
+
+/* A folder's own fault is reported like a file's. */
+static bool add_folder_fault(struct walk *w, const char *path)
+{
+	int code = errno;
+	struct source *source = add(w->sources, path, path + w->root_len,
+				    w->err);
+
+	errno = code;
+	return source && add_fault(w->sources, source,
+				   "cannot read the folder", w->err);
+}
+
+static bool is_output(const struct walk *w, const struct stat *st)
+{
+	return w->have_output && st->st_dev == w->output.st_dev &&
+	       st->st_ino == w->output.st_ino;
+}
+
+static bool is_bundle(const char *path, struct error *err)
+{
+	char *spec = file_join(path, BUNDLE_SPEC, err);
+	struct stat st;
+	bool found = spec && lstat(spec, &st) == 0;
+
+	free(spec);
+	return found;
+}
+
+static bool visit(struct walk *w, const char *path, unsigned char type)
+{
+	struct stat st;
+
+	if (type == DT_REG || type == DT_LNK)
+		return add_file(w, path);
+	if (lstat(path, &st) != 0)
+		return add_file(w, path);
+	if (!S_ISDIR(st.st_mode))
+		return add_file(w, path);
+	if (is_output(w, &st) || emit_is_temporary(file_base_name(path)))
+		return true;
+	return push(w, path);
+}
+
+static bool read_folder(struct walk *w, const char *path)
+{
+	DIR *folder;
+	struct dirent *d;
+	bool ok = false;
+
+	if (is_bundle(path, w->err))
+		return true;
+	folder = opendir(path);
+	if (!folder)
+		return add_folder_fault(w, path);
+	while (errno = 0, (d = readdir(folder)) != NULL) {
+		char *child;
+		bool fine;
+
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		child = file_join(path, d->d_name, w->err);
+		fine = child && visit(w, child, d->d_type);
+		free(child);
+		if (!fine)
+			goto done;
+	}
+	ok = errno == 0 || add_folder_fault(w, path);
+done:
+	closedir(folder);
+	return ok;
+}
+
+static bool walk_folder(struct walk *w, const char *root)
+{
+	bool ok = push(w, root);
+
+	while (ok && w->pending.count > 0) {
+		char *path = w->pending.paths[--w->pending.count];
+
+		ok = interrupt_check(w->err) && read_folder(w, path);
+		free(path);
+	}
+	while (w->pending.count > 0)
+		free(w->pending.paths[--w->pending.count]);
+	free(w->pending.paths);
+	return ok;
+}
+
+bool walk_root(struct sources *sources, const char *root,
+	       const struct walk_filter *filter, struct error *err)
+{
+	struct walk w = { .sources = sources, .filter = filter, .err = err };
+	struct source *source;
+	struct stat st;
+	int status = stat(root, &st), code = errno;
+
+	if (status == 0 && S_ISDIR(st.st_mode)) {
+		w.have_output = filter->output &&
+				stat(filter->output, &w.output) == 0;
+		w.root_len = strlen(root);
+		if (root[w.root_len - 1] != '/')
+			w.root_len++;
+		return walk_folder(&w, root);
+	}
+	source = add(sources, root, file_base_name(root), err);
+	if (!source)
+		return false;
+	errno = code;
+	if (status != 0)
+		return add_fault(sources, source, "cannot open", err);
+	source->nbytes = (uint64_t)st.st_size;
+	source->skip = known_kind(st.st_mode);
+	return true;
+}
+
+static int by_relative(const void *a, const void *b)
+{
+	const struct source *x = a, *y = b;
+	int order = strcmp(x->relative, y->relative);
+
+	return order ? order : strcmp(x->path, y->path);
+}
+
+void walk_sort(struct sources *sources)
+{
+	if (sources->count > 0)
+		qsort(sources->items, sources->count, sizeof(*sources->items),
+		      by_relative);
+}
+
+void sources_free(struct sources *sources)
+{
+	free(sources->items);
+	arena_free(&sources->arena);
+	*sources = (struct sources){ 0 };
+}
