@@ -7,7 +7,8 @@ is our own, written here a second time so that it can disagree with the converte
     reference.py SOURCES EXPECTED ARCHITECTURE
 
 writes EXPECTED/<bundle>/ for every checkpoint below SOURCES, with ARCHITECTURE where a
-checkpoint has no text of its own, or EXPECTED/<bundle>.collision where two names become one.
+checkpoint has no text of its own, or EXPECTED/<bundle>.collision where two names become
+one.
 """
 
 import argparse
@@ -105,8 +106,8 @@ def write_bundle(directory, weights, architecture):
 
 
 def bundle_name(source):
-    """The path of the bundle below the output, without the source's suffix."""
-    return source.with_name(source.name.removesuffix(source.suffix))
+    """The path of the bundle below the output: the source's without its suffix."""
+    return source.with_suffix("")
 
 
 def write_expected(source, target, architecture):
@@ -126,8 +127,8 @@ def main():
     arguments = parser.parse_args()
     for source in sorted(arguments.sources.rglob("*")):
         if source.is_file():
-            target = arguments.expected / bundle_name(source.relative_to(arguments.sources))
-            write_expected(source, target, arguments.architecture)
+            bundle = bundle_name(source.relative_to(arguments.sources))
+            write_expected(source, arguments.expected / bundle, arguments.architecture)
 
 
 if __name__ == "__main__":

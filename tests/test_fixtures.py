@@ -1,0 +1,169 @@
+"""The committed checkpoints of every era become the committed bundles, byte for byte.
+
+fixtures/manifest.json is the table: one row for each source, saying what must come of
+it.  Needs nothing but pytest and the built programs.
+"""
+
+import json
+import os
+import shutil
+
+import pytest
+from converter import PROJECT, convert, files_below
+
+FIXTURES = PROJECT / "fixtures"
+MANIFEST = json.loads((FIXTURES / "manifest.json").read_text("utf-8"))
+TREES = MANIFEST["trees"]
+SOURCES = MANIFEST["sources"]
+
+
+def row_name(row):
+    return f"{row['tree']}/{row['path']}"
+
+
+def options_of(tree):
+    text = TREES[tree]["architecture"]
+    return ["--architecture", text] if text else []
+
+
+def expected_files(tree):
+    directory = TREES[tree]["expected"]
+    return files_below(FIXTURES / directory) if directory else {}
+
+
+@pytest.fixture(scope="module")
+def converted(tmp_path_factory):
+    """Converts each tree once, in one command; answers with the run and its output."""
+    runs = {}
+
+    def run_of(tree):
+        if tree not in runs:
+            cwd = tmp_path_factory.mktemp(tree)
+            arguments = [FIXTURES / tree, "-o", "out", "--jsonl", *options_of(tree)]
+            runs[tree] = convert(cwd, *arguments)
+        return runs[tree]
+
+    return run_of
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_manifest_names_every_file(tree):
+    named = {row["path"] for row in SOURCES if row["tree"] == tree}
+    assert named == set(files_below(FIXTURES / tree))
+
+
+@pytest.mark.parametrize("row", SOURCES, ids=row_name)
+def test_outcome(converted, row):
+    """Status, bundle, reason and note of one source."""
+    run = converted(row["tree"])
+    report = run.rows()[FIXTURES / row["tree"] / row["path"]]
+    assert report["status"] == row["outcome"], report
+    assert row.get("reason", "") in (report["reason"] or ""), report
+    assert row.get("note", "") in json.dumps(report["notes"]), report
+    if row["outcome"] == "converted":
+        assert run.path(report["bundle"]) == run.cwd / "out" / row["bundle"]
+    if row["outcome"] == "failed":
+        assert report["reason"], report
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in SOURCES if "bundle" in row], ids=row_name
+)
+def test_bundle_bytes(converted, row):
+    """The files of one bundle are those the reference writers made."""
+    expected = files_below(FIXTURES / TREES[row["tree"]]["expected"] / row["bundle"])
+    assert len(expected) == 2
+    got = files_below(converted(row["tree"]).cwd / "out" / row["bundle"])
+    assert got.keys() == expected.keys()
+    for name in expected:
+        assert got[name] == expected[name], name
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_whole_tree(converted, tree):
+    """Exit status, a report of each source, and no file beyond the bundles."""
+    run = converted(tree)
+    assert run.exit == TREES[tree]["exit"], run.stderr
+    reported = {str(path.relative_to(FIXTURES / tree)) for path in run.rows()}
+    assert reported == {row["path"] for row in SOURCES if row["tree"] == tree}
+    assert set(files_below(run.cwd / "out")) == set(expected_files(tree))
+
+
+def test_nothing_of_a_pickle_is_called(converted):
+    assert not (converted("reject").cwd / "CALLED").exists()
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_threads_change_nothing(tmp_path, tree):
+    """-j1 and -j4 write the same trees and the same report."""
+    runs = {}
+    for jobs in (1, 4):
+        cwd = tmp_path / str(jobs)
+        cwd.mkdir()
+        options = ["-o", "out", "--jsonl", "-j", jobs, *options_of(tree)]
+        runs[jobs] = convert(cwd, FIXTURES / tree, *options)
+    assert runs[1].exit == runs[4].exit
+    assert files_below(tmp_path / "1" / "out") == files_below(tmp_path / "4" / "out")
+    outcomes = [
+        [(row["source"], row["status"], row["reason"]) for row in run.rows().values()]
+        for run in runs.values()
+    ]
+    assert outcomes[0] == outcomes[1]
+
+
+def test_no_text_names_the_option(tmp_path):
+    """Checkpoints without architecture fail, each saying which option supplies it."""
+    run = convert(tmp_path, FIXTURES / "legacy-bare", "-o", "out", "--jsonl")
+    assert run.exit == 1
+    for row in run.rows().values():
+        assert row["status"] == "failed"
+        assert "--architecture" in row["reason"]
+    assert files_below(tmp_path / "out") == {}
+
+
+def test_text_from_a_file(tmp_path):
+    """--architecture @FILE; the text is stripped as the framework strips it."""
+    text = TREES["legacy-bare"]["architecture"]
+    (tmp_path / "text").write_text(f"\n {text} \n", "utf-8")
+    options = ["-o", "out", "--architecture", "@text"]
+    run = convert(tmp_path, FIXTURES / "legacy-bare", *options)
+    assert run.exit == 0, run.stderr
+    assert files_below(tmp_path / "out") == expected_files("legacy-bare")
+
+
+def test_report_for_people(tmp_path):
+    """Without --jsonl, standard output names every source."""
+    run = convert(tmp_path, FIXTURES / "legacy", "-o", "out")
+    for row in SOURCES:
+        if row["tree"] == "legacy":
+            assert row["path"] in run.stdout
+
+
+def test_in_place_and_sources_untouched(tmp_path):
+    """--in-place puts each bundle beside its source and changes nothing else."""
+    shutil.copytree(FIXTURES / "legacy", tmp_path / "tree")
+    before = files_below(tmp_path / "tree")
+    assert convert(tmp_path, "tree", "--in-place").exit == 1
+    assert files_below(tmp_path / "tree") == {**before, **expected_files("legacy")}
+
+
+def test_single_file(tmp_path):
+    """A file given by name becomes one bundle, the same as in its tree."""
+    row = next(row for row in SOURCES if row["path"].endswith(":v5.mpt"))
+    source = FIXTURES / row["tree"] / row["path"]
+    assert convert(tmp_path, source, "-o", "out").exit == 0
+    bundles = [path.parent for path in (tmp_path / "out").rglob("policy_spec.json")]
+    assert [path.name for path in bundles] == [os.path.basename(row["bundle"])]
+    expected = FIXTURES / TREES[row["tree"]]["expected"] / row["bundle"]
+    assert files_below(bundles[0]) == files_below(expected)
+
+
+def test_keep_prefix(tmp_path):
+    """--keep-prefix leaves the names as the checkpoint has them."""
+    row = next(row for row in SOURCES if row["path"].endswith(":v15.mpt"))
+    source = FIXTURES / row["tree"] / row["path"]
+    assert convert(tmp_path, source, "-o", "out", "--keep-prefix").exit == 0
+    (weights,) = (tmp_path / "out").rglob("weights.safetensors")
+    blob = weights.read_bytes()
+    header = json.loads(blob[8 : 8 + int.from_bytes(blob[:8], "little")])
+    assert header and all(name.startswith("module.") for name in header)
