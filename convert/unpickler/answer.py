@@ -60,49 +60,54 @@ def u64(number):
 
 def index(loaded):
     kind, walk = state_dict.find(loaded.top, loaded.nbytes)
-    notes = walk.notes
-    architecture_text = note = None
+    architecture_text = None
     if kind == "module":
         architecture_text, note = architecture.of_module(loaded.top)
-    if note:
-        notes.append(note)
+        if note:
+            walk.notes.append(note)
     if loaded.trailing:
-        notes.append(f"{loaded.trailing} bytes follow the pickle")
-
-    parts = [bytes((INDEX,)), text(kind)]
-    if architecture_text is None:
-        parts.append(b"\0")
-    else:
-        parts += b"\1", text(architecture_text)
-    parts.append(u32(len(loaded.storages)))
-    for storage in loaded.storages:
-        parts += (text(storage.key), text(storage.cls.name),
-                  u64(storage.numel))
-    append_tensors(parts, walk.tensors, min(
-        SPARE_INDEX_NBYTES + INDEX_NBYTES_PER_BYTE * loaded.nbytes,
-        MAX_INDEX_NBYTES))
-    for strings in notes, [" ".join(origin) for origin in loaded.globals]:
-        parts.append(u32(len(strings)))
-        parts += map(text, strings)
-    return b"".join(parts)
+        walk.notes.append(f"{loaded.trailing} bytes follow the pickle")
+    storages, tensors = describe_all(walk.tensors, loaded.nbytes)
+    return b"".join((
+        bytes((INDEX,)), text(kind), *optional_text(architecture_text),
+        u32(len(storages)), *map(describe_storage, storages),
+        u32(len(tensors)), *tensors,
+        *text_list(walk.notes), *text_list(map(" ".join, loaded.globals))))
 
 
-def append_tensors(parts, tensors, nbytes_left):
-    parts.append(u32(len(tensors)))
+def optional_text(string):
+    return (b"\0",) if string is None else (b"\1", text(string))
+
+
+def text_list(strings):
+    texts = list(map(text, strings))
+    return u32(len(texts)), *texts
+
+
+def describe_all(tensors, nbytes):
+    """Returns the storages used, in that order, and each tensor's bytes."""
+    storages = {}       # storage: its number
+    parts = []
+    nbytes_left = min(SPARE_INDEX_NBYTES + INDEX_NBYTES_PER_BYTE * nbytes,
+                      MAX_INDEX_NBYTES)
     for key, tensor in tensors.items():
         try:
-            part = describe(key, tensor)
+            parts.append(describe(key, tensor, storages))
         except Refused as refused:
             refused.where = key
             raise
-        parts.append(part)
-        nbytes_left -= len(part)
+        nbytes_left -= len(parts[-1])
         if nbytes_left < 0:
             raise Refused(LIMIT, "the index is out of proportion to the "
                           "pickle", key)
+    return storages, parts
 
 
-def describe(key, tensor):
+def describe_storage(storage):
+    return text(storage.key) + text(storage.cls.name) + u64(storage.numel)
+
+
+def describe(key, tensor, storages):
     """One tensor of the answer; every value in it is checked by exact type."""
     storage = tensor.storage
     if type(storage) is not Storage:
@@ -118,6 +123,14 @@ def describe(key, tensor):
         name = key.encode()
     except UnicodeEncodeError:
         raise Refused(UNSUPPORTED, "key is not Unicode text") from None
+    number = storages.setdefault(storage, len(storages))
+    return b"".join((u32(len(name)), name, u32(number),
+                     u32(len(dtype)), dtype, *geometry(tensor),
+                     FLAG_BYTES[flags(tensor.metadata)]))
+
+
+def geometry(tensor):
+    """Offset, rank, sizes, strides."""
     size, stride = tensor.size, tensor.stride
     if type(size) is not tuple or type(stride) is not tuple:
         raise Refused(CORRUPT, "size or stride is no tuple")
@@ -133,9 +146,7 @@ def describe(key, tensor):
             raise Refused(CORRUPT, f"{what} is {short(number)}")
     encoded = [number.to_bytes(8, "little") for number in numbers]
     encoded.insert(1, u32(rank))
-    return b"".join((u32(len(name)), name, u32(storage.number),
-                     u32(len(dtype)), dtype, *encoded,
-                     FLAG_BYTES[flags(tensor.metadata)]))
+    return encoded
 
 
 def flags(metadata):

@@ -20,6 +20,8 @@ MAX_DEPTH = 100
 MAX_LENGTH = 1 << 20
 MAX_INT_BITS = 10_000       # Python prints no more than 4300 digits
 
+SCALARS = bool, int, float, str, bytes
+
 # A class called with one value is an enum or a subclass of str, int, ...,
 # unless it comes from here.
 OTHER_PACKAGES = sys.stdlib_module_names | {"torch", "numpy", "__builtin__"}
@@ -116,33 +118,15 @@ class Printer:
 
     def plain(self, where, value, depth):
         """The value as exact int, float, bool, None, str, list or dict."""
-        kind = type(value)
         self.spend(where, 3)    # "1, "
         if depth > MAX_DEPTH:
             raise NoText(f"{where}: over {MAX_DEPTH} levels")
-        if value is None or kind is bool:
-            return value
-        if kind is str:
-            self.spend(where, len(value))
-            return value
-        if kind is int:
-            if value.bit_length() > MAX_INT_BITS:
-                raise NoText(f"{where}: a number of {value.bit_length()} bits")
-            self.spend(where, value.bit_length() // 3)
-            return value
-        if kind is bytes:
-            self.spend(where, len(value))
-            try:
-                return value.decode()
-            except UnicodeDecodeError:
-                raise NoText(f"{where}: bytes that are no UTF-8") from None
-        if kind is float:
-            if value - value != 0:
-                raise NoText(f"{where}: {value!r} has no literal")
-            return value
+        if value is None or type(value) in SCALARS:
+            return self.scalar(where, value)
         if id(value) in self.open:
             raise NoText(f"{where}: contains itself")
         self.open.add(id(value))
+        kind = type(value)
         if kind is SetStub:
             result = self.sequence(where, value.members, depth)
         elif kind in (list, tuple):
@@ -154,9 +138,26 @@ class Printer:
         elif isinstance(value, Stub):
             result = self.stub(where, value, depth)
         else:
-            raise NoText(f"{where}: a {global_name(value)} has no literal")
+            raise NoText(f"{where}: no literal for {global_name(value)}")
         self.open.remove(id(value))
         return result
+
+    def scalar(self, where, value):
+        kind = type(value)
+        if kind is str or kind is bytes:
+            self.spend(where, len(value))
+        elif kind is int:
+            if value.bit_length() > MAX_INT_BITS:
+                raise NoText(f"{where}: a number of {value.bit_length()} bits")
+            self.spend(where, value.bit_length() // 3)
+        elif kind is float and value - value != 0:
+            raise NoText(f"{where}: no literal for {value!r}")
+        if kind is bytes:
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                raise NoText(f"{where}: bytes that are no UTF-8") from None
+        return value
 
     def spend(self, where, length):
         """Before it is printed: one string can stand in a million places."""
@@ -170,21 +171,21 @@ class Printer:
     def mapping(self, where, value, depth):
         plain = {}
         for key, item in dict.items(value):
-            key = self.key(where, key)
+            key = self.key(where, key, depth)
             self.spend(where, len(key))
             plain[key] = self.plain(f"{where}.{key}"[:200], item, depth + 1)
         return {key: plain[key] for key in sorted(plain)}
 
-    def key(self, where, key):
+    def key(self, where, key, depth):
         """JSON mode makes every dict key a string."""
         if isinstance(key, Stub):
-            key = self.plain(where, key, MAX_DEPTH)
+            key = self.plain(where, key, depth + 1)
         if type(key) is str:
             return key
         if type(key) is bool:
             return "true" if key else "false"
         if type(key) is int or key is None:
-            return str(key)
+            return str(self.scalar(where, key))
         raise NoText(f"{where}: dict key of type {global_name(key)}")
 
     def stub(self, where, value, depth):
@@ -200,7 +201,7 @@ class Printer:
                 return self.mapping(where, fields, depth)   # a dataclass
             if fields is None and len(record.args) == 1:
                 return self.plain(where, record.args[0], depth + 1)
-        raise NoText(f"{where}: a {global_name(value)} has no literal")
+        raise NoText(f"{where}: no literal for {global_name(value)}")
 
 
 def stable_order(where, values):

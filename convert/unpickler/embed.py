@@ -58,4 +58,7 @@ def main(sources, out):
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__.split("\n\n")[1])
+    if sys.version_info < (3, 10):
+        sys.exit("embed.py: Python 3.10 or later is needed, this is "
+                 + sys.version.split()[0])
     main(sys.argv[1:-1], sys.argv[-1])

@@ -17,7 +17,7 @@
  *	  text  kind: "module" or "state dict"
  *	  u8    1 if an architecture text follows, else 0
  *	  text  architecture (only if the byte before is 1)
- *	  u32   number of storages, then for each
+ *	  u32   number of storages that tensors below lie in, then for each
  *	    text  storage key, as in the persistent id
  *	    text  storage class without its module, e.g. "FloatStorage"
  *	    u64   number of elements (bytes for UntypedStorage)

@@ -88,7 +88,7 @@ class Budget:
             raise Refused(LIMIT, "makes too many copies of its contents")
 
 
-_budget = Budget()
+copies = Budget()
 
 
 def _refuse(*ignored):
@@ -142,7 +142,7 @@ class Stub(metaclass=Closed):
 
     def __new__(cls, *args, **kwargs):
         if args or kwargs:
-            _budget.spend(len(args) + len(kwargs))
+            copies.spend(len(args) + len(kwargs))
         stub = object.__new__(cls)
         _set(stub, "record", Record(args, kwargs or None))
         return stub
@@ -183,10 +183,10 @@ class DictStub(dict, metaclass=Closed):
     def __init__(self, *args):
         for arg in args:
             if type(arg) is dict or type(arg) is DictStub:
-                _budget.spend(len(arg))
+                copies.spend(len(arg))
                 dict.update(self, arg)
             elif type(arg) is list or type(arg) is tuple:
-                _budget.spend(len(arg))
+                copies.spend(len(arg))
                 for key, value in map(_pair, arg):
                     dict.__setitem__(self, key, value)
             elif not (arg is None or isinstance(arg, (Closed, Token, Stub))):
@@ -237,13 +237,12 @@ class Dtype(Token):
 class Storage(Token):
     """One storage, by its persistent id."""
 
-    __slots__ = "key", "cls", "numel", "number", "location"
+    __slots__ = "key", "cls", "numel", "location"
 
-    def __init__(self, key, cls, numel, number, location):
+    def __init__(self, key, cls, numel, location):
         _set(self, "key", key)
         _set(self, "cls", cls)
         _set(self, "numel", numel)
-        _set(self, "number", number)
         _set(self, "location", location)
 
 
@@ -269,7 +268,7 @@ class Tensor(metaclass=Closed):
 
 
 class OldTensor(metaclass=Closed):
-    """Before 0.4: FloatTensor () and a state (storage, offset, size, stride)."""
+    """Before 0.4: FloatTensor (), state (storage, offset, size, stride)."""
 
     __slots__ = ("tensor",)
     __setattr__ = __delattr__ = _refuse
@@ -317,14 +316,22 @@ class Unrepresentable(Token):
         _set(self, "kind", kind)
 
 
+SHOWN = {
+    DictStub: "dict", SetStub: "set", Storage: "storage", Dtype: "dtype",
+    StorageClass: "storage class", Tensor: "tensor", OldTensor: "tensor",
+    OldParameter: "parameter",
+}
+
+
 def global_name(value):
     """'module name' of a stub or stub type, else the name of its type."""
-    if isinstance(value, Stub) or (type(value) is Closed
-                                   and issubclass(value, Stub)):
+    if isinstance(value, Stub) or is_stub_type(value):
         return " ".join(value.origin).strip() or "result of a call"
-    if isinstance(value, Tensor):
-        return "tensor"
-    return type(value).__name__
+    return SHOWN.get(type(value)) or type(value).__name__
+
+
+def is_stub_type(value):
+    return type(value) is Closed and issubclass(value, Stub)
 
 
 # --- the functions of torch that rebuild tensors
@@ -414,7 +421,7 @@ class MakeSize(Token):
     def __call__(self, size=()):
         if type(size) not in (tuple, list):
             raise TypeError(f"torch.Size of {type(size).__name__}")
-        _budget.spend(len(size))
+        copies.spend(len(size))
         return tuple(size)
 
 
@@ -424,7 +431,7 @@ class MakeSet(Token):
     def __call__(self, members=()):
         if type(members) not in (list, tuple):
             raise TypeError(f"set of {type(members).__name__}")
-        _budget.spend(len(members))
+        copies.spend(len(members))
         return SetStub(list(members))
 
 
@@ -436,7 +443,7 @@ class Encode(Token):
     def __call__(self, text, encoding):
         if type(text) is not str or encoding not in ("latin1", "latin-1"):
             raise TypeError("_codecs.encode of other than (str, 'latin1')")
-        _budget.spend(len(text))
+        copies.spend(len(text))
         return text.encode("latin-1")
 
 
@@ -450,7 +457,7 @@ class MakeBytes(Token):
             return ENCODE(data, encoding)
         if type(data) not in (bytes, bytearray) or encoding is not None:
             raise TypeError(f"bytes made from {type(data).__name__}")
-        _budget.spend(len(data))
+        copies.spend(len(data))
         return bytes(data)
 
 
@@ -460,11 +467,10 @@ class GetAttribute(Token):
     __slots__ = ()
 
     def __call__(self, owner, name, default=None):
-        if type(owner) is Closed and issubclass(owner, Stub) \
-                and type(name) is str:
+        if is_stub_type(owner) and type(name) is str:
             module, outer = owner.origin
             check_global(module, outer + name)
-            _budget.spend(COPIES_PER_TYPE)
+            copies.spend(COPIES_PER_TYPE)
             return stub_type((module, f"{outer}.{name}"))
         return Stub(owner, name)
 
@@ -476,8 +482,8 @@ class Reconstruct(Token):
 
     def __call__(self, cls, base, state):
         value = NEW_OBJECT(cls)
-        if isinstance(value, DictStub):
-            value.__init__(state)
+        if type(value) is DictStub:
+            DictStub.__init__(value, state)
         elif isinstance(value, Stub) and state is not None:
             value.record.args = (state,)
         return value
@@ -489,7 +495,7 @@ class NewObject(Token):
     __slots__ = ()
 
     def __call__(self, cls, *args):
-        if type(cls) is not Closed or not hasattr(cls, "__setstate__"):
+        if type(cls) is not Closed:
             raise TypeError(f"new object of {global_name(cls)}")
         return cls.__new__(cls, *args)
 
@@ -592,7 +598,7 @@ def _make_table():
             "lazy parameter, which has no data yet")
     table["torch.nested._internal.nested_tensor", "_rebuild_njt"] = \
         RebuildNothing("nested tensor")
-
+    # Protocols 0 to 2 use the names of Python 2.
     for module in "builtins", "__builtin__":
         table[module, "set"] = table[module, "frozenset"] = MakeSet()
         table[module, "bytes"] = table[module, "bytearray"] = MakeBytes()
@@ -601,7 +607,11 @@ def _make_table():
         table[module, "_reconstructor"] = Reconstruct()
         table[module, "__newobj__"] = NEW_OBJECT
         table[module, "__newobj_ex__"] = NewObjectEx()
+    _add_storages_and_dtypes(table)
+    return table
 
+
+def _add_storages_and_dtypes(table):
     dtypes = {name: Dtype(name) for name in MORE_DTYPES}
     for name, (dtype, itemsize) in STORAGE_CLASSES.items():
         dtypes.setdefault(dtype, Dtype(dtype))
@@ -617,7 +627,6 @@ def _make_table():
         table["torch", name] = dtype
     for alias, name in DTYPE_ALIASES.items():
         table["torch", alias] = dtypes[name]
-    return table
 
 
 TABLE = _make_table()
@@ -681,7 +690,7 @@ class RestrictedUnpickler(_pickle.Unpickler):
         super().__init__(reader, fix_imports=False, encoding="utf-8",
                          errors="surrogateescape")
         self.globals = {}       # in order of first use
-        self.storages = {}      # by key, in order of first use
+        self.storages = {}      # by key
 
     def find_class(self, module, name):
         origin = module, name
@@ -726,7 +735,7 @@ class RestrictedUnpickler(_pickle.Unpickler):
                           f"storage {key} of {short(numel)} elements")
         if len(self.storages) >= MAX_STORAGES:
             raise Refused(LIMIT, f"names over {MAX_STORAGES} storages")
-        storage = Storage(key, cls, numel, len(self.storages), location)
+        storage = Storage(key, cls, numel, location)
         self.storages[key] = storage
         return storage
 
@@ -754,18 +763,17 @@ def short(number):
 class Loaded:
     """What one pickle held."""
 
-    __slots__ = "top", "storages", "globals", "nbytes", "trailing"
+    __slots__ = "top", "globals", "nbytes", "trailing"
 
 
 def load(data):
     if len(_stub_types) > MAX_KEPT_STUB_TYPES:
         _stub_types.clear()
-    _budget.left = SPARE_COPIES + len(data)
+    copies.left = SPARE_COPIES + len(data)
     reader = Reader(data)
     unpickler = RestrictedUnpickler(reader)
     loaded = Loaded()
     loaded.top = unpickler.load()
-    loaded.storages = list(unpickler.storages.values())
     loaded.globals = list(unpickler.globals)
     loaded.nbytes = len(data)
     loaded.trailing = len(data) - reader.consumed

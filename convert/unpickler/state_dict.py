@@ -8,8 +8,7 @@ or has 2^50 paths through it.
 
 from restricted import (LIMIT, NOT_A_POLICY, UNSUPPORTED, DictStub,
                         OldParameter, OldTensor, Refused, SetStub, Stub,
-                        Tensor, Unrepresentable,
-                        global_name)
+                        Tensor, Unrepresentable, copies, global_name)
 
 MAX_DEPTH = 1000            # of modules; torch's own walk recurses
 MAX_KEY_LENGTH = 10_000
@@ -59,9 +58,12 @@ def instance_attributes(value):
             record.attributes = state
         elif type(state) is tuple and len(state) == 2:
             dicts = [part for part in state if is_dict(part)]
+            if len(dicts) == 2:
+                copies.spend(len(dicts[0]) + len(dicts[1]))
+                dicts[0] = dict(dicts[0])
+                dict.update(dicts[0], dicts[1])
             if dicts:
-                record.attributes = dict(dicts[0])
-                dict.update(record.attributes, dicts[-1])
+                record.attributes = dicts[0]
     return record.attributes
 
 
@@ -120,10 +122,10 @@ class Walk:
     def emit(self, key, value):
         tensor = plain_tensor(value)
         if tensor is None:
-            raise Refused(UNSUPPORTED, f"value is a {global_name(value)}, "
-                          "not a tensor", key)
+            raise Refused(UNSUPPORTED, "not a tensor but of type "
+                          + global_name(value), key)
         if type(tensor) is Unrepresentable:
-            raise Refused(UNSUPPORTED, f"{tensor.kind}", key)
+            raise Refused(UNSUPPORTED, tensor.kind, key)
         self.visit(key)
         self.tensors[key] = tensor
 
@@ -159,8 +161,8 @@ class Walk:
         """Emit the module's own tensors; returns an iterator of children."""
         found = module_attributes(module)
         if found is None:
-            raise Refused(UNSUPPORTED, f"value is a {global_name(module)}, "
-                          "not a module", prefix[:-1])
+            raise Refused(UNSUPPORTED, "not a module but of type "
+                          + global_name(module), prefix[:-1])
         left_out = set_members(found.get("_non_persistent_buffers_set"))
         self.visit(prefix, 1 + len(left_out) + sum(
             len(found[name]) for name in MODULE_DICTS))
@@ -233,13 +235,13 @@ def find(top, nbytes):
         walk.module(top)
         return "module", walk
     if not is_dict(top):
-        raise Refused(UNSUPPORTED, f"holds a {global_name(top)}, neither a "
-                      "module nor a state dict")
+        raise Refused(UNSUPPORTED, "neither a module nor a state dict but of "
+                      "type " + global_name(top))
     if not top:
-        raise Refused(UNSUPPORTED, "holds an empty dict")
+        raise Refused(UNSUPPORTED, "an empty dict, not a state dict")
     inner = candidates(top)
     if inner:
-        raise Refused(UNSUPPORTED, "holds a dict with the weights in it, "
+        raise Refused(UNSUPPORTED, "a dict that holds the weights deeper, "
                       "under " + ", ".join(map(repr, inner[:10])))
     if is_trainer_state(top):
         raise Refused(NOT_A_POLICY, "trainer state: an optimizer, no weights")
