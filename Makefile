@@ -31,7 +31,7 @@ BUILD_CF := -std=c11 -fopenmp -fvisibility=hidden $(WARN) $(SAN_CF) $(CFLAGS)
 # The helper's Python, in the order of its imports.
 HELPER_PY := $(patsubst %,convert/unpickler/%.py,restricted state_dict architecture answer)
 
-PROGRAMS := mpt-convert mpt-unpickler
+PROGRAMS := mpt-convert mpt-unpickler mpt-validate
 sources = $(wildcard $(addsuffix /*.c,$1))
 objs = $(patsubst %.c,$B/%.o,$(call sources,$1))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(call sources,tests/unit))

@@ -222,7 +222,8 @@ bool file_make_folders(const char *path, struct error *err)
 
 	if (!copy)
 		return error_set_memory(err, strlen(path) + 1);
-	for (char *p = copy + 1; ; p++) {
+	/* A slash in front ends no name; "" has nothing but its end. */
+	for (char *p = copy + (copy[0] == '/'); ; p++) {
 		char kept = *p;
 
 		if (kept != '/' && kept != '\0')

@@ -19,6 +19,8 @@ void interrupt_catch(void)
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* A reader that went away is a fault of write(), not the end. */
+	signal(SIGPIPE, SIG_IGN);
 }
 
 int interrupt_signal(void)

@@ -108,7 +108,7 @@ static const struct option_spec *find_long(struct parse *p, const char *name,
 {
 	const struct option_spec *found = NULL;
 
-	for (size_t i = 0; i < p->table->count; i++) {
+	for (size_t i = 0; i < p->table->count && len > 0; i++) {
 		const struct option_spec *o = &p->table->specs[i];
 
 		if (strncmp(o->name, name, len) != 0)

@@ -54,6 +54,12 @@ bool text_is_utf8(const char *text, size_t len)
 	return text_utf8_span(text, len) == len;
 }
 
+bool text_is_line_separator(const char *character, size_t len)
+{
+	return len == 3 && (memcmp(character, "\xe2\x80\xa8", 3) == 0 ||
+			    memcmp(character, "\xe2\x80\xa9", 3) == 0);
+}
+
 /* One character or stray byte, escaped, to out; returns its length there. */
 static size_t escape_one(char out[8], const uint8_t *p, size_t n)
 {
@@ -68,6 +74,8 @@ static size_t escape_one(char out[8], const uint8_t *p, size_t n)
 		return (size_t)snprintf(out, 8, "\\x%02x", p[0]);
 	if (c1)
 		return (size_t)snprintf(out, 8, "\\x%02x", p[1]);
+	if (text_is_line_separator((const char *)p, n))
+		return (size_t)snprintf(out, 8, "\\u20%02x", p[2] - 0x80);
 	memcpy(out, p, n);
 	return n;
 }

@@ -17,11 +17,15 @@ size_t text_utf8_span(const char *text, size_t len);
 
 bool text_is_utf8(const char *text, size_t len);
 
+/* U+2028 or U+2029, which some programs take for the end of a line. */
+bool text_is_line_separator(const char *character, size_t len);
+
 /*
  * Copy text to buf so that it is safe on one line of a terminal: control
- * characters (C0, DEL, C1) and bytes that are not UTF-8 become \n, \t, \r or
- * \xNN, a backslash becomes two.  What does not fit is cut and "..." put in
- * its place.  buf ends in NUL if size > 0.  Returns the length written.
+ * characters (C0, DEL, C1), line separators and bytes that are not UTF-8
+ * become \n, \t, \r, \xNN or \uNNNN, a backslash becomes two.  What does not
+ * fit is cut and "..." put in its place.  buf ends in NUL if size > 0.  Returns
+ * the length written.
  */
 size_t text_escape(char *buf, size_t size, const char *text, size_t len);
 

@@ -7,30 +7,44 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 
-/*
- * Each thread has its scratch and writes its jobs' results; the report is the
- * one thing they share.
- */
-static void work(const struct plan *plan, const struct settings *settings,
-		 const char *spill_folder, struct result *results,
-		 struct report *report)
+/* What the threads share.  Of it they write their jobs' results only. */
+struct batch {
+	const struct plan *plan;
+	const struct settings *settings;
+	struct result *results;
+	struct report *report;
+};
+
+static void do_job(const struct batch *b, size_t index,
+		   struct scratch *scratch, const struct error *no_scratch)
+{
+	struct job job = b->plan->jobs[index];
+
+	if (no_scratch->kind != ERROR_NONE)
+		job.error = no_scratch;
+	if (!interrupt_signal())
+		convert_job(&job, index, b->settings, scratch,
+			    &b->results[index]);
+#pragma omp critical(report)
+	report_done(b->report, index);
+}
+
+static void work(const struct batch *b, const char *spill_folder)
 {
 	struct error no_scratch = { 0 };
 	struct scratch scratch;
-	bool ready = scratch_init(&scratch, spill_folder, &no_scratch);
 
+	scratch_init(&scratch, spill_folder, &no_scratch);
 #pragma omp for schedule(dynamic, 1)
-	for (size_t i = 0; i < plan->count; i++) {
-		size_t index = plan->order[i];
-		struct job job = plan->jobs[index];
+	for (size_t i = 0; i < b->plan->count; i++) {
+		const struct job *job = &b->plan->jobs[b->plan->order[i]];
 
-		if (!ready)
-			job.error = &no_scratch;
-		if (!interrupt_signal())
-			convert_job(&job, index, settings, &scratch,
-				    &results[index]);
-#pragma omp critical(report)
-		report_done(report, index);
+		if (job->same_as)
+			continue;
+		/* Sources for one bundle go one after the other. */
+		for (; job; job = job->next_same)
+			do_job(b, (size_t)(job - b->plan->jobs), &scratch,
+			       &no_scratch);
 	}
 	scratch_free(&scratch);
 }
@@ -43,6 +57,7 @@ bool batch_run(const struct plan *plan, const struct settings *settings,
 	struct result *results = memory_array(plan->count, sizeof(*results),
 					      err);
 	struct report report = { 0 };
+	struct batch batch = { plan, settings, results, &report };
 	bool ok = false;
 
 	if (!results)
@@ -52,7 +67,7 @@ bool batch_run(const struct plan *plan, const struct settings *settings,
 	if (!report_begin(&report, settings, plan, results, err))
 		goto done;
 #pragma omp parallel num_threads(threads)
-	work(plan, settings, spill_folder, results, &report);
+	work(&batch, spill_folder);
 	ok = report_end(&report, err);
 	*totals = report.totals;
 done:

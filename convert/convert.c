@@ -7,8 +7,13 @@
 
 #include "base/file.h"
 #include "convert/emit.h"
+#include "convert/puffer.h"
+#include "convert/repair.h"
 #include "formats/architecture.h"
+#include "formats/bundle.h"
+#include "formats/json.h"
 #include "formats/keys.h"
+#include "formats/policy_spec.h"
 
 /* The text to write; borrowed from the checkpoint or the settings. */
 struct text {
@@ -35,46 +40,131 @@ static bool normalise(struct checkpoint *c, const struct settings *settings,
 			 report.wrapper ? "_orig_mod. or its like" : "");
 }
 
-static bool parses(const char *text, size_t len, struct error *err)
+static bool parses(const struct text *text, struct error *err)
 {
 	struct architecture parsed = { 0 };
-	bool ok = architecture_parse(&parsed, text, len, err);
+	bool ok = architecture_parse(&parsed, text->data, text->len, err);
 
 	architecture_free(&parsed);
 	return ok;
 }
 
+static void use(struct checkpoint *c, struct text *text, const char *data,
+		size_t len, const char *origin)
+{
+	*text = (struct text){ data, len };
+	c->architecture_origin = origin;
+}
+
+/* What stands in for a text of the file's own; false if nothing does. */
+static bool find_substitute(struct checkpoint *c, const struct job *job,
+			    const struct settings *settings,
+			    struct text *text, struct result *result)
+{
+	const struct map_line *line = architecture_map_find(
+		&settings->architecture_map, job->name.run);
+
+	if (line) {
+		use(c, text, line->text, line->text_len, "--architecture-map");
+		result->map_line = line;
+	} else if (settings->architecture) {
+		use(c, text, settings->architecture,
+		    settings->architecture_len, "--architecture");
+	} else if (!c->architecture && puffer_recognised(&c->weights)) {
+		use(c, text, puffer_architecture, strlen(puffer_architecture),
+		    "recognised PufferLib keys");
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /*
- * The file's own text counts; --architecture is for files without one, or
- * with one that the framework could not read.
+ * The file's own text counts; the options are for files without one, or with
+ * one that the framework could not read.
  */
-static bool choose_architecture(struct checkpoint *c,
+static bool choose_architecture(struct checkpoint *c, const struct job *job,
 				const struct settings *settings,
-				struct text *text, struct error *err)
+				struct text *text, struct result *result,
+				struct error *err)
 {
 	struct error fault = { 0 };
-	bool have = c->architecture != NULL;
 
 	*text = (struct text){ c->architecture, c->architecture_len };
-	if (have && parses(text->data, text->len, &fault))
+	if (c->architecture && parses(text, &fault))
 		return true;
-	if (settings->architecture) {
-		*text = (struct text){ settings->architecture,
-				       settings->architecture_len };
-		c->architecture_origin = "--architecture";
-		return !have || notes_add(&c->notes, err,
-					  "its own architecture text is not "
-					  "valid (%.200s); --architecture was "
-					  "used", fault.reason);
+	if (find_substitute(c, job, settings, text, result))
+		return !c->architecture ||
+		       notes_add(&c->notes, err, "its own architecture text is "
+				 "not valid (%.200s); that of %s was used",
+				 fault.reason, c->architecture_origin);
+	if (c->architecture) {
+		error_set(err, fault.kind, ERROR_NO_OFFSET,
+			  "its architecture text is not valid: %.300s; "
+			  "--architecture can replace it", fault.reason);
+		return error_in(err, NULL, c->architecture_origin);
 	}
-	if (!have)
+	if (settings->architecture_map.count > 0)
 		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
-				 "it carries no architecture: give one with "
-				 "--architecture TEXT or --architecture @FILE");
-	error_set(err, fault.kind, ERROR_NO_OFFSET,
-		  "its architecture text is not valid: %.300s; "
-		  "--architecture can replace it", fault.reason);
-	return error_in(err, NULL, c->architecture_origin);
+				 "it carries no architecture, and no line of "
+				 "%.200s matches its run \"%.200s\"",
+				 settings->architecture_map_option,
+				 job->name.run ? job->name.run : "");
+	return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+			 "it carries no architecture: give one with "
+			 "--architecture TEXT or @FILE, or for many runs with "
+			 "--architecture-map FILE");
+}
+
+static bool print_checkpoint_spec(struct checkpoint *c,
+				  const struct job *job,
+				  const struct settings *settings,
+				  struct buffer *spec, struct result *result,
+				  struct error *err)
+{
+	struct text text;
+
+	return choose_architecture(c, job, settings, &text, result, err) &&
+	       (settings->no_repair ||
+		repair_architecture(&text.data, &text.len, &c->weights,
+				    &c->arena, &c->notes, err)) &&
+	       policy_spec_print(spec, text.data, text.len, err);
+}
+
+/* KEY=VALUE as a member of an object: VALUE is JSON, or else a string. */
+static bool append_kwarg(struct buffer *out, const char *kwarg,
+			 struct error *err)
+{
+	const char *equals = strchr(kwarg, '='), *value = equals + 1;
+	struct json_document doc = { 0 };
+	struct error not_json = { 0 };
+	size_t len = strlen(value);
+	bool json = json_parse(&doc, value, len, &not_json);
+
+	json_free(&doc);
+	return (out->len == 1 || buffer_append(out, ",", 1, err)) &&
+	       json_append_string(out, kwarg, (size_t)(equals - kwarg), err) &&
+	       buffer_append(out, ":", 1, err) &&
+	       (json ? buffer_append(out, value, len, err)
+		     : json_append_string(out, value, len, err));
+}
+
+static bool print_class_spec(struct checkpoint *c,
+			     const struct settings *settings,
+			     struct buffer *spec, struct error *err)
+{
+	const struct option_list *list = &settings->init_kwargs;
+	struct buffer kwargs = { 0 };
+	bool ok = buffer_append(&kwargs, "{", 1, err);
+
+	for (size_t i = 0; ok && i < list->count; i++)
+		ok = append_kwarg(&kwargs, list->values[i], err);
+	ok = ok && buffer_append(&kwargs, "}", 1, err) &&
+	     policy_spec_print_class(spec, settings->class_path, kwargs.data,
+				     kwargs.len, err);
+	buffer_free(&kwargs);
+	c->architecture_origin = NULL;
+	return ok;
 }
 
 static bool note_names(const struct job *job, struct notes *notes,
@@ -85,7 +175,8 @@ static bool note_names(const struct job *job, struct notes *notes,
 				 ":latest will not find the bundle");
 	if (bundle_folder_hidden(file_base_name(job->dest)))
 		return notes_add(notes, err, "the run's name has a dot, so "
-				 ":latest will not see this folder");
+				 ":latest does not see this folder; a zip of "
+				 "it is seen");
 	return true;
 }
 
@@ -111,18 +202,52 @@ static bool skip(struct result *result, const char *reason, struct error *err)
 static bool write_bundle(const struct job *job, size_t index,
 			 const struct settings *settings,
 			 struct checkpoint *c, struct scratch *scratch,
-			 struct emitted *emitted, struct error *err)
+			 struct emitted *emitted, struct result *result,
+			 struct error *err)
 {
-	struct text text;
+	struct buffer spec = { 0 };
+	bool ok = false;
 
 	if (!normalise(c, settings, err) ||
-	    !choose_architecture(c, settings, &text, err) ||
 	    !note_names(job, &c->notes, err))
-		return false;
+		goto done;
+	ok = settings->class_path ?
+	     print_class_spec(c, settings, &spec, err) :
+	     print_checkpoint_spec(c, job, settings, &spec, result, err);
+	if (!ok)
+		goto done;
 	if (settings->dry_run)
-		return emit_rehearse(c, text.data, text.len, emitted, err);
-	return emit_bundle(c, text.data, text.len, job->dest, index, scratch,
-			   emitted, err);
+		ok = emit_rehearse(c, &spec, emitted, err);
+	else
+		ok = emit_bundle(c, &spec, job->dest, index, scratch, emitted,
+				 err);
+done:
+	buffer_free(&spec);
+	return ok;
+}
+
+/* Something was in the destination's place: the same, or a fault. */
+static bool judge_existing(const struct job *job, enum existing existing,
+			   struct result *result, struct error *err)
+{
+	const char *other = job->same_as ? job->same_as->source->path : NULL;
+
+	if (existing == EXISTING_SAME)
+		return skip(result, "the same bundle is there already", err);
+	if (other && existing == EXISTING_SAME_WEIGHTS)
+		return notes_add(&result->notes, err, "%.400s has the same "
+				 "weights with another architecture; its "
+				 "bundle was kept", other) &&
+		       skip(result, "a bundle of the same weights is there "
+			    "already", err);
+	if (other)
+		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+				 "would become the bundle %.200s, and so does "
+				 "%.200s, with other weights", job->dest,
+				 other);
+	return error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
+			 "something else is in the place of its bundle %.300s; "
+			 "it was left alone", job->dest);
 }
 
 static bool convert(const struct job *job, size_t index,
@@ -133,19 +258,25 @@ static bool convert(const struct job *job, size_t index,
 	struct checkpoint c;
 	bool ok;
 
+	if (settings->dry_run && job->same_as)
+		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+				 "would become the bundle %.200s, and so would "
+				 "%.200s; only the first is kept if they "
+				 "differ", job->dest,
+				 job->same_as->source->path);
 	if (!checkpoint_open(&c, job->source->path, scratch, err))
 		return false;
 	if (c.skip) {
 		ok = skip(result, c.skip, err);
 	} else {
 		ok = write_bundle(job, index, settings, &c, scratch, &emitted,
-				  err);
+				  result, err);
 		keep_facts(&c, result);
 		result->bundle_nbytes = emitted.nbytes;
 		result->status = STATUS_CONVERTED;
-		if (ok && emitted.already_there)
-			ok = skip(result, "the same bundle is there already",
-				  err);
+		if (ok && emitted.existing != EXISTING_NONE)
+			ok = judge_existing(job, emitted.existing, result,
+					    err);
 	}
 	checkpoint_close(&c);
 	return ok;

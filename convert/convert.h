@@ -26,6 +26,7 @@ struct result {
 	struct error *error;	/* malloc'ed; why it failed, or NULL */
 	const char *era;	/* static, or NULL if not known */
 	const char *architecture_origin;	/* static, or NULL */
+	const struct map_line *map_line;	/* that gave it, or NULL */
 	size_t tensor_count;
 	uint64_t source_nbytes, bundle_nbytes;
 	struct notes notes;

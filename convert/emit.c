@@ -219,26 +219,29 @@ done:
 	return ok;
 }
 
-/* Something is in the way: is it this very bundle? */
+/* Something is in the way: how does it compare? */
 static bool compare_existing(const struct writing *w, const char *dest,
-			     struct scratch *scratch, bool *same,
+			     struct scratch *scratch, enum existing *existing,
 			     struct error *err)
 {
 	char *weights = file_join(dest, BUNDLE_WEIGHTS, err);
 	char *spec = file_join(dest, BUNDLE_SPEC, err);
-	bool ok = false, same_spec = false;
+	bool ok = false, same_spec, same_weights;
 	struct stat st;
 
-	*same = false;
+	*existing = EXISTING_OTHER;
 	if (!weights || !spec)
 		goto done;
 	if (lstat(dest, &st) == 0 && !S_ISDIR(st.st_mode)) {
 		ok = true;
 		goto done;
 	}
-	ok = same_file(w->spec, spec, scratch, &same_spec, err) &&
-	     (!same_spec || same_file(w->weights, weights, scratch, same,
-				      err));
+	if (!same_file(w->spec, spec, scratch, &same_spec, err) ||
+	    !same_file(w->weights, weights, scratch, &same_weights, err))
+		goto done;
+	if (same_weights)
+		*existing = same_spec ? EXISTING_SAME : EXISTING_SAME_WEIGHTS;
+	ok = true;
 done:
 	free(weights);
 	free(spec);
@@ -246,13 +249,14 @@ done:
 }
 
 /*
- * rename() replaces an empty folder and nothing else; a folder with something
- * in it, a file or a link in the way is an error of its own.
+ * rename() replaces an empty folder and nothing else: a folder with something
+ * in it, a file or a link stays as it is.
  */
 static bool commit(struct writing *w, const char *dest,
-		   struct scratch *scratch, bool *already_there,
+		   struct scratch *scratch, enum existing *existing,
 		   struct error *err)
 {
+	*existing = EXISTING_NONE;
 	if (!file_sync_folder(w->folder, err))
 		return false;
 	if (rename(w->folder, dest) == 0) {
@@ -263,13 +267,7 @@ static bool commit(struct writing *w, const char *dest,
 		error_set_errno(err, "cannot rename the finished bundle");
 		return error_in(err, dest, NULL);
 	}
-	if (!compare_existing(w, dest, scratch, already_there, err))
-		return false;
-	if (*already_there)
-		return true;
-	error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
-		  "something else is there already; it was left alone");
-	return error_in(err, dest, NULL);
+	return compare_existing(w, dest, scratch, existing, err);
 }
 
 /*
@@ -293,66 +291,49 @@ static bool check_expansion(const struct checkpoint *c,
 			 layout->file_nbytes, limit, c->file.size);
 }
 
-/* What will be written, made and checked before anything is. */
-struct content {
-	struct safetensors_layout layout;
-	struct buffer spec;
-};
-
-static void content_free(struct content *content)
+/* Lay the weights out and check all that can be checked before writing. */
+static bool prepare(struct safetensors_layout *layout,
+		    const struct checkpoint *c, const struct buffer *spec,
+		    struct emitted *emitted, struct error *err)
 {
-	safetensors_layout_free(&content->layout);
-	buffer_free(&content->spec);
-}
-
-static bool content_make(struct content *content, const struct checkpoint *c,
-			 const char *architecture, size_t architecture_len,
-			 struct error *err)
-{
-	*content = (struct content){ 0 };
-	if (safetensors_lay_out(&content->layout, &c->weights, err) &&
-	    check_expansion(c, &content->layout, err) &&
-	    policy_spec_print(&content->spec, architecture, architecture_len,
-			      err) &&
-	    check_spec(&content->spec, err))
+	*emitted = (struct emitted){ 0 };
+	if (!safetensors_lay_out(layout, &c->weights, err))
+		return false;
+	if (check_expansion(c, layout, err) && check_spec(spec, err)) {
+		emitted->nbytes = layout->file_nbytes + spec->len;
 		return true;
-	content_free(content);
+	}
+	safetensors_layout_free(layout);
 	return false;
 }
 
-bool emit_rehearse(const struct checkpoint *c, const char *architecture,
-		   size_t architecture_len, struct emitted *emitted,
-		   struct error *err)
+bool emit_rehearse(const struct checkpoint *c, const struct buffer *spec,
+		   struct emitted *emitted, struct error *err)
 {
-	struct content content;
+	struct safetensors_layout layout;
 
-	*emitted = (struct emitted){ 0 };
-	if (!content_make(&content, c, architecture, architecture_len, err))
+	if (!prepare(&layout, c, spec, emitted, err))
 		return false;
-	emitted->nbytes = content.layout.file_nbytes + content.spec.len;
-	content_free(&content);
+	safetensors_layout_free(&layout);
 	return true;
 }
 
-bool emit_bundle(struct checkpoint *c, const char *architecture,
-		 size_t architecture_len, const char *dest, size_t unique,
-		 struct scratch *scratch, struct emitted *emitted,
-		 struct error *err)
+bool emit_bundle(struct checkpoint *c, const struct buffer *spec,
+		 const char *dest, size_t unique, struct scratch *scratch,
+		 struct emitted *emitted, struct error *err)
 {
-	struct content content;
+	struct safetensors_layout layout;
 	struct writing w = { 0 };
 	bool ok;
 
-	*emitted = (struct emitted){ 0 };
-	if (!content_make(&content, c, architecture, architecture_len, err))
+	if (!prepare(&layout, c, spec, emitted, err))
 		return false;
 	ok = begin(&w, dest, unique, err) &&
-	     write_weights(&w, c, &content.layout, scratch, err) &&
-	     write_spec(&w, &content.spec, err) &&
-	     check_weights(&w, &content.layout, err) &&
-	     commit(&w, dest, scratch, &emitted->already_there, err);
-	emitted->nbytes = content.layout.file_nbytes + content.spec.len;
+	     write_weights(&w, c, &layout, scratch, err) &&
+	     write_spec(&w, spec, err) &&
+	     check_weights(&w, &layout, err) &&
+	     commit(&w, dest, scratch, &emitted->existing, err);
 	discard(&w);
-	content_free(&content);
+	safetensors_layout_free(&layout);
 	return ok;
 }

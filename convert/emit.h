@@ -3,9 +3,8 @@
  *
  * The members are written into a temporary folder beside the destination,
  * made durable, read back and checked, and then the folder is renamed.  A
- * bundle that is there already is never touched: if the new one is the same
- * byte for byte, that is no fault.  Nothing is followed out of the folder: a
- * symbolic link in the destination's place is an error.
+ * bundle, or anything else, that is there already is never touched; the caller
+ * learns how the new one compares with it.  Links are not followed.
  */
 #ifndef CONVERT_EMIT_H
 #define CONVERT_EMIT_H
@@ -17,24 +16,31 @@
 #include "base/error.h"
 #include "convert/checkpoint.h"
 
+/* What was in the destination's place; it is there still, unchanged. */
+enum existing {
+	EXISTING_NONE,		/* nothing: the bundle was written */
+	EXISTING_SAME,		/* the same bundle */
+	EXISTING_SAME_WEIGHTS,	/* a bundle with another spec */
+	EXISTING_OTHER
+};
+
 struct emitted {
 	uint64_t nbytes;	/* of both members */
-	bool already_there;	/* the same bundle was; nothing changed */
+	enum existing existing;
 };
 
 /*
- * Write checkpoint c, whose keys are final, as the bundle folder dest.
- * 'unique' tells this temporary folder from others of this process.
+ * Write checkpoint c, whose keys are final, and the text of its policy spec
+ * as the bundle folder dest.  'unique' tells this temporary folder from others
+ * of this process.
  */
-bool emit_bundle(struct checkpoint *c, const char *architecture,
-		 size_t architecture_len, const char *dest, size_t unique,
-		 struct scratch *scratch, struct emitted *emitted,
-		 struct error *err);
+bool emit_bundle(struct checkpoint *c, const struct buffer *spec,
+		 const char *dest, size_t unique, struct scratch *scratch,
+		 struct emitted *emitted, struct error *err);
 
 /* Find the faults that emit_bundle() would, without writing or copying. */
-bool emit_rehearse(const struct checkpoint *c, const char *architecture,
-		   size_t architecture_len, struct emitted *emitted,
-		   struct error *err);
+bool emit_rehearse(const struct checkpoint *c, const struct buffer *spec,
+		   struct emitted *emitted, struct error *err);
 
 /* Fail unless bundles can be made in this folder, which must exist. */
 bool emit_check_writable(const char *folder, struct error *err);

@@ -82,7 +82,6 @@ static bool any_candidate(const struct sources *sources)
 /* Walk, plan, convert.  False if that could not be done. */
 static bool run(const struct settings *s, int *status, struct error *err)
 {
-	const char *output = s->in_place ? NULL : s->output ? s->output : "";
 	struct sources sources = { 0 };
 	struct plan plan = { 0 };
 	struct totals totals = { 0 };
@@ -94,7 +93,7 @@ static bool run(const struct settings *s, int *status, struct error *err)
 		return false;
 	if (!find_sources(s, &sources, err))
 		goto done;
-	if (!plan_make(&plan, &sources, output, err) ||
+	if (!plan_make(&plan, &sources, s, err) ||
 	    !batch_run(&plan, s, spill_folder(s), &totals, err))
 		goto done;
 	*status = totals.failed > 0 ? EXIT_SOME_FAILED : EXIT_GOOD;

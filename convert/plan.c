@@ -6,14 +6,6 @@
 
 #include "base/file.h"
 
-/* Like Python's Path.stem: without the last suffix, if it is not all. */
-static size_t stem_length(const char *name)
-{
-	const char *dot = strrchr(name, '.');
-
-	return dot && dot != name ? (size_t)(dot - name) : strlen(name);
-}
-
 static struct error *new_fault(struct plan *plan, struct job *job,
 			       struct error *err)
 {
@@ -27,47 +19,66 @@ static struct error *new_fault(struct plan *plan, struct job *job,
 	return fault;
 }
 
-static char *destination(struct plan *plan, const struct source *source,
-			 const char *output, struct error *err)
+/* The output folder, the source's folders below its root, the bundle. */
+static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
+		     const struct settings *settings, struct error *err)
 {
-	const char *from = output ? source->relative : source->path;
-	const char *name = file_base_name(from);
-	size_t output_len = output ? strlen(output) : 0;
-	size_t len = (size_t)(name - from) + stem_length(name), used = 0;
-	char *dest = arena_array(&plan->arena, output_len + len + 2, 1, err);
+	const char *root = settings->in_place ? "" :
+			   settings->output ? settings->output : "";
+	const char *from = settings->in_place ? job->source->path
+					      : job->source->relative;
+	size_t folders = (size_t)(file_base_name(from) - from);
+	size_t root_len = strlen(root), used = root_len;
+	char *dest = arena_array(&plan->arena, root_len + folders +
+				 strlen(bundle) + 2, 1, err);
 
 	if (!dest)
-		return NULL;
-	if (output) {
-		memcpy(dest, output, output_len);
-		used = output_len;
-		if (used > 0 && dest[used - 1] != '/')
-			dest[used++] = '/';
-	}
-	memcpy(dest + used, from, len);
-	return dest;
+		return false;
+	memcpy(dest, root, root_len);
+	if (used > 0 && dest[used - 1] != '/')
+		dest[used++] = '/';
+	memcpy(dest + used, from, folders);
+	memcpy(dest + used + folders, bundle, strlen(bundle));
+	job->dest = dest;
+	return true;
 }
 
-static bool plan_job(struct plan *plan, struct job *job, const char *output,
-		     struct error *err)
+static bool name_job(struct plan *plan, struct job *job,
+		     const struct settings *settings, struct error *err)
 {
-	const struct source *source = job->source;
-	struct error *fault, probe = { 0 };
+	const char *bundle;
 
-	if (source->skip || source->error) {
-		job->error = source->error;
+	if (!names_parse(&job->name, job->source->path, &plan->arena, err))
+		return false;
+	if (settings->run)
+		job->name.run = settings->run;
+	if (settings->epoch != SETTINGS_NO_EPOCH) {
+		job->name.has_epoch = true;
+		job->name.epoch = settings->epoch;
+	}
+	if (settings->run || settings->epoch != SETTINGS_NO_EPOCH)
+		job->name.current = false;
+	return names_print(&bundle, &job->name, settings->name_template,
+			   &plan->arena, err) &&
+	       set_dest(plan, job, bundle, settings, err);
+}
+
+static bool plan_job(struct plan *plan, struct job *job,
+		     const struct settings *settings, struct error *err)
+{
+	struct error probe = { 0 }, *fault;
+
+	if (job->source->skip || job->source->error) {
+		job->error = job->source->error;
 		return true;
 	}
-	if (!bundle_parse_name(&job->name, file_base_name(source->relative), false,
-			       &probe)) {
-		fault = new_fault(plan, job, err);
-		if (!fault)
-			return false;
-		error_set(fault, probe.kind, probe.offset, "%s", probe.reason);
+	if (name_job(plan, job, settings, &probe))
 		return true;
-	}
-	job->dest = destination(plan, source, output, err);
-	return job->dest != NULL;
+	fault = new_fault(plan, job, err);
+	if (!fault)
+		return false;
+	error_set(fault, probe.kind, probe.offset, "%s", probe.reason);
+	return true;
 }
 
 static int by_dest(const void *a, const void *b)
@@ -128,18 +139,12 @@ static bool check_dests(struct plan *plan, struct error *err)
 			sorted[count++] = &plan->jobs[i];
 	qsort(sorted, count, sizeof(*sorted), by_dest);
 	for (size_t i = 1, first = 0; i < count; i++) {
-		struct error *fault;
-
 		if (strcmp(sorted[i]->dest, sorted[first]->dest) != 0) {
 			first = i;
 			continue;
 		}
-		fault = new_fault(plan, sorted[i], err);
-		if (!fault)
-			goto done;
-		error_set(fault, ERROR_USAGE, ERROR_NO_OFFSET,
-			  "would become the bundle %.200s, and so would %.200s",
-			  sorted[i]->dest, sorted[first]->source->path);
+		sorted[i]->same_as = sorted[first];
+		sorted[i - 1]->next_same = sorted[i];
 	}
 	for (size_t i = 0; i < count; i++)
 		if (!check_inside(plan, sorted, count, sorted[i], err))
@@ -180,7 +185,7 @@ static bool sort_by_size(struct plan *plan, struct error *err)
 }
 
 bool plan_make(struct plan *plan, const struct sources *sources,
-	       const char *output, struct error *err)
+	       const struct settings *settings, struct error *err)
 {
 	*plan = (struct plan){ 0 };
 	plan->jobs = memory_array(sources->count, sizeof(*plan->jobs), err);
@@ -190,7 +195,7 @@ bool plan_make(struct plan *plan, const struct sources *sources,
 	plan->count = sources->count;
 	for (size_t i = 0; i < plan->count; i++) {
 		plan->jobs[i].source = &sources->items[i];
-		if (!plan_job(plan, &plan->jobs[i], output, err))
+		if (!plan_job(plan, &plan->jobs[i], settings, err))
 			goto fail;
 	}
 	if (check_dests(plan, err) && sort_by_size(plan, err))

@@ -3,8 +3,9 @@
  *
  * Jobs stand in report order, which is that of the sources; 'order' is the
  * order to work in, largest first, so that the last thread is not left with
- * the longest job.  Faults of names are found here, before any work: two
- * sources for one bundle, a bundle inside another.
+ * the longest job.  Faults of names are found here, before any work: no
+ * name for a bundle, a bundle inside another.  Of several sources for one
+ * bundle the first is done first, and the others hang on it.
  */
 #ifndef CONVERT_PLAN_H
 #define CONVERT_PLAN_H
@@ -14,14 +15,18 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "convert/names.h"
+#include "convert/settings.h"
 #include "convert/walk.h"
-#include "formats/bundle.h"
 
 struct job {
 	const struct source *source;
 	const char *dest;	/* of the bundle; NULL if there is nothing to do */
-	struct bundle_name name;
+	struct source_name name;
 	const struct error *error;	/* why it cannot be done, or NULL */
+	const struct job *same_as;	/* an earlier job for this bundle: this
+					   one is done after it */
+	struct job *next_same;	/* a later job for this bundle, or NULL */
 };
 
 struct plan {
@@ -32,11 +37,11 @@ struct plan {
 };
 
 /*
- * Plan all sources; they must stay where they are.  Bundles go below 'output'
- * with the sources' relative paths, or beside their sources if it is NULL.
+ * Plan all sources; they must stay where they are.  Bundles go below
+ * settings->output with the sources' relative paths, or beside their sources.
  */
 bool plan_make(struct plan *plan, const struct sources *sources,
-	       const char *output, struct error *err);
+	       const struct settings *settings, struct error *err);
 
 void plan_free(struct plan *plan);
 

@@ -88,6 +88,14 @@ static void out(struct report *r, const char *text, size_t len)
 	}
 }
 
+static void flush(struct report *r)
+{
+	if (!r->broken && fflush(stdout) != 0) {
+		error_set_errno(&r->error, "cannot write standard output");
+		r->broken = true;
+	}
+}
+
 static void clear_bar(const struct report *r)
 {
 	if (r->bar)
@@ -170,7 +178,7 @@ static void print_people(struct report *r, const struct job *job,
 	if (!r->settings->quiet || result->status == STATUS_FAILED)
 		print_verdict(r, job, result);
 	if (result->status == STATUS_FAILED) {
-		fflush(stdout);
+		flush(r);
 		if (result->error)
 			error_print(stderr, "mpt-convert", result->error);
 		else
@@ -212,24 +220,28 @@ static void put_result(struct json_writer *w, const struct job *job,
 	json_put_string(w, "status", verdicts[result->status]);
 	if (job->dest && result->status != STATUS_FAILED)
 		json_put_path(w, "bundle", job->dest);
+	else
+		json_put_null(w, "bundle");
 	if (result->era)
 		json_put_string(w, "era", result->era);
-	if (job->name.has_epoch) {
-		json_put_text(w, "run", job->name.run, job->name.run_len);
+	if (job->name.run)
+		json_put_path(w, "run", job->name.run);
+	if (job->name.has_epoch)
 		json_put_u64(w, "epoch", job->name.epoch);
-	}
 	if (result->architecture_origin)
 		json_put_string(w, "architecture", result->architecture_origin);
 	if (result->status == STATUS_CONVERTED) {
 		json_put_u64(w, "tensors", result->tensor_count);
 		json_put_u64(w, "bytes", result->bundle_nbytes);
 	}
-	if (result->reason)
-		json_put_string(w, "reason", result->reason);
 	if (result->error) {
 		error_format_reason(result->error, reason, sizeof(reason));
 		json_put_string(w, "reason", reason);
 		put_error(w, result->error);
+	} else if (result->reason) {
+		json_put_string(w, "reason", result->reason);
+	} else {
+		json_put_null(w, "reason");
 	}
 	json_open(w, "notes", '[');
 	for (size_t i = 0; i < result->notes.count; i++)
@@ -250,7 +262,7 @@ static void print_json(struct report *r, const struct job *job,
 	out(r, r->json.data, r->json.len);
 	r->json.len = 0;
 	if (r->settings->jsonl)
-		fflush(stdout);
+		flush(r);
 }
 
 /* ---- the whole ---- */
@@ -319,6 +331,24 @@ static void print_summary(struct report *r)
 		human(to, t->bundle_nbytes), seconds_since(&r->start));
 }
 
+/* Lines of the map that no source needed are likely to be mistakes. */
+static void print_unused_lines(const struct report *r)
+{
+	const struct architecture_map *map = &r->settings->architecture_map;
+
+	for (size_t i = 0; i < map->count; i++) {
+		bool used = false;
+
+		for (size_t j = 0; j < r->plan->count && !used; j++)
+			used = r->results[j].map_line == &map->lines[i];
+		if (!used)
+			fprintf(stderr, "mpt-convert: %s: note: line %zu was "
+				"not used\n",
+				r->settings->architecture_map_option,
+				map->lines[i].number);
+	}
+}
+
 static void print_json_summary(struct report *r)
 {
 	struct json_writer w = { .out = &r->json, .err = &r->error };
@@ -346,6 +376,7 @@ bool report_end(struct report *r, struct error *err)
 		error_set_errno(&r->error, "cannot write standard output");
 		r->broken = true;
 	}
+	print_unused_lines(r);
 	print_summary(r);
 	if (r->error.kind == ERROR_NONE)
 		return true;

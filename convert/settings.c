@@ -24,6 +24,23 @@ static const struct option_spec specs[] = {
 	{ "architecture", 0, OPTION_TEXT, FIELD(architecture_option), 0, 0,
 	  "TEXT|@FILE",
 	  "architecture for checkpoints that carry none of their own" },
+	{ "architecture-map", 0, OPTION_TEXT, FIELD(architecture_map_option),
+	  0, 0, "FILE",
+	  "the same for many runs: lines of a run glob, a tab and a text" },
+	{ "no-repair", 0, OPTION_FLAG, FIELD(no_repair), 0, 0, NULL,
+	  "leave an architecture that contradicts the weights as it is" },
+	{ "class-path", 0, OPTION_TEXT, FIELD(class_path), 0, 0, "CLASS",
+	  "write a spec for this policy class, which needs no architecture" },
+	{ "init-kwarg", 0, OPTION_LIST, FIELD(init_kwargs), 0, 0, "KEY=VALUE",
+	  "with --class-path: an argument of the class; VALUE is JSON, or\n"
+	  "else a string" },
+	{ "run", 0, OPTION_TEXT, FIELD(run), 0, 0, "NAME",
+	  "the run, where names and folders do not tell it" },
+	{ "epoch", 0, OPTION_COUNT, FIELD(epoch), 0, UINT_MAX - 1, "N",
+	  "the epoch, where the name does not tell it" },
+	{ "name-template", 0, OPTION_TEXT, FIELD(name_template), 0, 0, "TEXT",
+	  "name bundles by {run}, {epoch} and {stem}, for places where the\n"
+	  "usual {run}:v{epoch} cannot stand" },
 	{ "keep-prefix", 0, OPTION_FLAG, FIELD(keep_prefix), 0, 0, NULL,
 	  "leave \"module.\", \"_orig_mod.\" and the like in the keys" },
 	{ "include", 0, OPTION_LIST, FIELD(include), 0, 0, "GLOB",
@@ -130,6 +147,21 @@ done:
 	return ok;
 }
 
+static bool read_map(struct settings *s, struct error *err)
+{
+	struct buffer content = { 0 };
+
+	if (!s->architecture_map_option)
+		return true;
+	if (!read_text(s->architecture_map_option, &content, err)) {
+		buffer_free(&content);
+		return false;
+	}
+	return architecture_map_parse(&s->architecture_map, content.data,
+				      content.len, err) ||
+	       error_in(err, s->architecture_map_option, NULL);
+}
+
 static bool read_names(struct settings *s, struct error *err)
 {
 	char end = s->null_separated ? '\0' : '\n', *p;
@@ -175,6 +207,17 @@ static bool check(const struct settings *s, struct error *err)
 		return usage(err, "--json and --jsonl exclude each other");
 	if (s->quiet && s->verbose)
 		return usage(err, "--quiet and --verbose exclude each other");
+	if (s->init_kwargs.count > 0 && !s->class_path)
+		return usage(err, "--init-kwarg belongs to --class-path");
+	if (s->class_path && (s->architecture_option ||
+			      s->architecture_map_option))
+		return usage(err, "--class-path takes no architecture");
+	for (size_t i = 0; i < s->init_kwargs.count; i++)
+		if (strcspn(s->init_kwargs.values[i], "=") == 0 ||
+		    !strchr(s->init_kwargs.values[i], '='))
+			return usage(err, "--init-kwarg takes KEY=VALUE");
+	if (s->run && (s->run[0] == '\0' || strchr(s->run, '/')))
+		return usage(err, "--run takes a name without slashes");
 	if (s->null_separated && !s->files_from)
 		return usage(err, "--null belongs to --files-from");
 	return true;
@@ -183,10 +226,11 @@ static bool check(const struct settings *s, struct error *err)
 bool settings_parse(struct settings *s, int argc, char **argv,
 		    struct error *err)
 {
-	*s = (struct settings){ 0 };
+	*s = (struct settings){ .epoch = SETTINGS_NO_EPOCH };
 	if (options_parse(&settings_options, s, &s->operands, argc, argv,
 			  err) &&
-	    check(s, err) && read_architecture(s, err) && read_names(s, err))
+	    check(s, err) && read_architecture(s, err) && read_map(s, err) &&
+	    read_names(s, err))
 		return true;
 	settings_free(s);
 	return false;
@@ -196,6 +240,8 @@ void settings_free(struct settings *s)
 {
 	free(s->architecture);
 	free(s->names);
+	architecture_map_free(&s->architecture_map);
+	option_list_free(&s->init_kwargs);
 	option_list_free(&s->include);
 	option_list_free(&s->exclude);
 	option_list_free(&s->operands);

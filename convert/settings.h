@@ -4,20 +4,28 @@
 #ifndef CONVERT_SETTINGS_H
 #define CONVERT_SETTINGS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
 #include "base/options.h"
+#include "convert/architecture_map.h"
+
+#define SETTINGS_NO_EPOCH UINT_MAX
 
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 enum progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_NONE };
 
 struct settings {
 	const char *output;
-	bool in_place, dry_run, keep_prefix;
+	bool in_place, dry_run, keep_prefix, no_repair;
 	bool quiet, verbose, json, jsonl, null_separated, help, version;
 	const char *architecture_option;	/* as given: TEXT or @FILE */
+	const char *architecture_map_option;
+	const char *run, *name_template, *class_path;
+	unsigned epoch;		/* SETTINGS_NO_EPOCH: not given */
+	struct option_list init_kwargs;		/* as given: KEY=VALUE */
 	const char *files_from;
 	struct option_list include, exclude;
 	unsigned jobs;		/* 0: as many as are allowed */
@@ -26,6 +34,7 @@ struct settings {
 	/* Filled in after parsing. */
 	char *architecture;	/* owned; stripped; NULL if none was given */
 	size_t architecture_len;
+	struct architecture_map architecture_map;
 	struct option_list operands;
 	char *names;		/* owned: the content of files_from */
 };

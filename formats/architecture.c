@@ -75,7 +75,7 @@ static void skip_comment(struct parse *p)
 		p->pos++;
 }
 
-/* Move to the next token.  Inside brackets line ends and comments are blanks. */
+/* Move to the next token.  In brackets line ends and comments are blanks. */
 static char peek(struct parse *p)
 {
 	for (;;) {

@@ -125,8 +125,9 @@ void json_put_u64(struct json_writer *w, const char *key, uint64_t value);
 void json_put_real(struct json_writer *w, const char *key, double value);
 
 /*
- * Any bytes, for reports: DEL and C1 controls are escaped too, so that the
- * line is safe on a terminal, and each byte that is not UTF-8 becomes U+FFFD.
+ * Any bytes, for reports: DEL, C1 controls and line separators are escaped
+ * too, so that the line is one line everywhere and safe on a terminal, and
+ * each byte that is not UTF-8 becomes U+FFFD.
  */
 void json_put_text(struct json_writer *w, const char *key, const char *text,
 		   size_t len);

@@ -78,7 +78,8 @@ static bool unicode_escape(struct cut *c)
 
 static bool escape(struct cut *c)
 {
-	static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+	static const char letters[] = "\"\\/bfnrt";
+	static const char values[] = "\"\\/\b\f\n\r\t";
 	char letter = c->pos < c->len ? c->text[c->pos] : '\0';
 	const char *found;
 

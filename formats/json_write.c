@@ -147,6 +147,8 @@ static void append_character(struct json_writer *w, const char *p, size_t n)
 		append_text(w, replacement);
 	else if (n == 1 && (!is_plain(byte) || byte == 0x7f))
 		append(w, escape, print_escape(escape, byte));
+	else if (n == 3 && text_is_line_separator(p, n))
+		append_text(w, p[2] == '\xa8' ? "\\u2028" : "\\u2029");
 	else if (n == 2 && byte == 0xc2 && (unsigned char)p[1] < 0xa0)
 		append(w, escape, print_escape(escape, (unsigned char)p[1]));
 	else

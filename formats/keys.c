@@ -76,7 +76,7 @@ static bool drop_all_wrappers(struct state_dict *sd,
 static bool all_have_module(const struct state_dict *sd)
 {
 	for (size_t i = 0; i < sd->count; i++)
-		if (sd->tensors[i].key_len <= MODULE_LEN ||
+		if (sd->tensors[i].key_len < MODULE_LEN ||
 		    memcmp(sd->tensors[i].key, module_prefix, MODULE_LEN) != 0)
 			return false;
 	return sd->count > 0;

@@ -11,7 +11,8 @@
  *  - "module." comes off only at the front and only while every key has it:
  *    policies do have children called "module".
  *
- * A key is never emptied: a wrapper's name that is all there is stays.
+ * A component is not taken off if it is all of a key.  ("module." is: the key
+ * of what it wrapped was empty then, which is legal.)
  */
 #ifndef FORMATS_KEYS_H
 #define FORMATS_KEYS_H

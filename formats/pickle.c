@@ -1,10 +1,10 @@
 /*
  * pickle.c - run a pickle's opcodes on values that are only descriptions
  *
- * The machine has a stack, marks on it, and a memo, as the unpickler has; they
+ * The machine has a stack, marks on it and a memo, as the unpickler has; they
  * hold indexes of descriptions.  A value that stands in several places is one
- * description, so what is appended to a list through the memo is seen through
- * every other reference.
+ * description, so what the pickle appends to a list through its memo is seen
+ * in all of them.
  *
  *	80 02			PROTO 2
  *	7d 71 00		EMPTY_DICT, BINPUT 0
@@ -21,62 +21,44 @@
 #include <string.h>
 
 #include "base/cursor.h"
-#include "base/text.h"
+#include "formats/pickle_globals.h"
 #include "formats/pickle_opcodes.h"
+#include "formats/pickle_values.h"
 
 enum {
+	PROTOCOL_LIMIT = 5,
 	/* Writers count memo indexes up from 0 or 1. */
 	MEMO_SLACK = 1000,
-	/* 0.8 GB of descriptions; the largest real pickles need a sixth. */
-	VALUE_LIMIT = 1 << 25,
-	PROTOCOL_LIMIT = 5,
+	/* Half a gigabyte each; the largest real pickles need a sixth. */
+	VALUES_LIMIT = 1 << 25,
+	MEMBERS_LIMIT = 1 << 26,
 
-	/* Measured on CPython 3.11, rounded up; see also the opcode table. */
-	MEMO_NBYTES = 16,	/* the array has room for twice the index */
-	MEMBER_NBYTES = 16,	/* of a list */
-	TUPLE_MEMBER_NBYTES = 8,
-	PAIR_NBYTES = 72,	/* of a dict, or kept by a stand-in */
-	FIRST_PAIR_NBYTES = 100,
-	SET_MEMBER_NBYTES = 112,
-	GLOBAL_NBYTES = 2000,	/* a stand-in type */
-	CHARACTER_NBYTES = 4,	/* one is enough to make all so wide */
-	STEP_NBYTES = 8		/* hashing or copying one reference */
+	/*
+	 * Bytes of memory that unpickling takes beside what the table of
+	 * opcodes says.  Measured on CPython 3.11 and rounded up.
+	 */
+	STACK_COST = 9,		/* arrays are up to an eighth too large */
+	MEMO_COST = 16,		/* this one is twice as large as need be */
+	FIRST_MEMBER_COST = 24,	/* of a list */
+	MEMBER_COST = 9,
+	TUPLE_MEMBER_COST = 8,
+	FIRST_PAIR_COST = 150,	/* of a dict */
+	PAIR_COST = 50,
+	KEEPER_COST = 96,	/* a list in a stand-in */
+	KEPT_PAIR_COST = 72,	/* a tuple in that */
+	SET_MEMBER_COST = 112,
+	GLOBAL_COST = 2000,	/* a type for the stand-ins of this name */
+	CHARACTER_COST = 4,	/* one such character makes all so wide */
+	STEP_COST = 8		/* one reference hashed, or copied */
 };
 
 /*
- * What a pickle of n bytes may cost: FLOOR, and more beyond a MiB.  Real ones
- * need at most 60 bytes for each of their own.
+ * What a pickle of n bytes may cost: 64 MiB, and more for what it has beyond
+ * one MiB.  Those that torch writes need 20 to 75 bytes for each of their own.
  */
-static const uint64_t ALLOWANCE_FLOOR = 64u << 20;
-static const uint64_t ALLOWANCE_START = 1u << 20;
-static const uint64_t ALLOWANCE_PER_BYTE = 96;
-
-/* Values that stay as they are need no description of their own. */
-enum {
-	VALUE_NONE, VALUE_BOOL, VALUE_NUMBER, VALUE_EMPTY_TUPLE, VALUE_GLOBAL,
-	VALUE_FIRST
-};
-
-struct value {
-	uint8_t kind;		/* enum pickle_kind */
-	uint16_t hash_depth;	/* levels hash() descends; 0 if it does not */
-	uint32_t depth;		/* of nested containers, itself included */
-	/*
-	 * Text, bytes, numbers: length in bytes.  Dicts, sets: members.  Else
-	 * how many values hash() visits.
-	 */
-	uint64_t size;
-	union {
-		uint64_t start;		/* of text in the input; 0: unknown */
-		struct {
-			uint32_t first, last;	/* cells; 0: none */
-		} members;		/* of tuples and lists */
-	};
-};
-
-struct cell {
-	uint32_t value, next;
-};
+static const uint64_t COST_FLOOR = UINT64_C(64) << 20;
+static const uint64_t COST_FLOOR_NBYTES = UINT64_C(1) << 20;
+static const uint64_t COST_PER_BYTE = 96;
 
 struct indexes {
 	uint32_t *data;
@@ -92,16 +74,13 @@ struct machine {
 	struct pickle_operand operand;
 	size_t frame_end;		/* 0: not in a frame */
 
-	struct value *values;
-	size_t nvalues, values_capacity;
-	struct cell *cells;
-	size_t ncells, cells_capacity;
+	struct pickle_values values;
 	struct indexes stack, marks;
-	struct indexes memo;		/* value + 1; 0: not set */
 	size_t fence;			/* the stack's height at the last mark */
+	size_t highest;			/* it has been */
+	struct indexes memo;		/* value + 1; 0: not set */
 	size_t memo_count;		/* entries that are set */
-
-	struct indexes by_name;		/* globals, sorted */
+	struct pickle_order order;
 	bool stopped;
 };
 
@@ -130,78 +109,55 @@ static bool fault(struct machine *m, enum error_kind kind,
 			 m->op->name, reason);
 }
 
-static uint64_t add(uint64_t a, uint64_t b)
-{
-	uint64_t sum;
-
-	return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-static uint64_t multiply(uint64_t a, uint64_t b)
-{
-	uint64_t product;
-
-	return __builtin_mul_overflow(a, b, &product) ? UINT64_MAX : product;
-}
-
 /* --- what it costs */
 
-static uint64_t allowance(uint64_t nbytes)
-{
-	uint64_t beyond = nbytes > ALLOWANCE_START ? nbytes - ALLOWANCE_START
-						   : 0;
-
-	return add(ALLOWANCE_FLOOR, multiply(beyond, ALLOWANCE_PER_BYTE));
-}
-
-static bool charge(struct machine *m, uint64_t count, uint64_t nbytes)
+/* The sum is looked at when the opcode is done. */
+static void charge(struct machine *m, uint64_t count, unsigned cost)
 {
 	uint64_t *memory = &m->scan->memory;
+	uint64_t more;
 
-	*memory = add(*memory, multiply(count, nbytes));
-	if (*memory <= allowance(m->input.pos))
+	if (__builtin_mul_overflow(count, cost, &more)
+	    || __builtin_add_overflow(*memory, more, memory))
+		*memory = UINT64_MAX;
+}
+
+static void charge_steps(struct machine *m, uint32_t steps)
+{
+	charge(m, steps == PICKLE_STEPS_MANY ? UINT64_MAX : steps, STEP_COST);
+}
+
+static bool check_cost(struct machine *m)
+{
+	uint64_t nbytes = m->input.pos, limit = COST_FLOOR, more;
+
+	if (m->scan->memory <= limit)
 		return true;
-	return fault(m, ERROR_LIMIT, "unpickling takes %" PRIu64 " bytes of "
-		     "memory or as many steps, limit %" PRIu64 " for the %zu "
-		     "bytes so far", *memory, allowance(m->input.pos),
-		     m->input.pos);
-}
-
-/* How many values hash() visits; text is read once, so its length counts. */
-static uint64_t hash_steps(const struct value *v)
-{
-	switch (v->kind) {
-	case KIND_NUMBER:
-	case KIND_TEXT:
-	case KIND_BYTES:
-		return 1 + v->size / 8;
-	case KIND_TUPLE:
-	case KIND_FROZENSET:
-	case KIND_OBJECT:
-		return v->size;
-	default:
-		return 1;
-	}
-}
-
-static bool check_hash_depth(struct machine *m, unsigned depth,
-			     const char *what)
-{
-	if (depth <= PICKLE_HASH_DEPTH_LIMIT)
+	if (nbytes > COST_FLOOR_NBYTES
+	    && (__builtin_mul_overflow(nbytes - COST_FLOOR_NBYTES,
+				       COST_PER_BYTE, &more)
+		|| __builtin_add_overflow(limit, more, &limit)))
+		limit = UINT64_MAX;
+	if (m->scan->memory <= limit)
 		return true;
-	return fault(m, ERROR_LIMIT, "%s is nested %u levels deep or more, "
-		     "limit %d", what, depth, PICKLE_HASH_DEPTH_LIMIT);
+	return fault(m, ERROR_LIMIT, "%" PRIu64 " bytes of pickle would take "
+		     "%" PRIu64 " bytes of memory, or as many steps, limit "
+		     "%" PRIu64, nbytes, m->scan->memory, limit);
 }
 
-/* v becomes a key, or a member of a set: in what, if that is known to hash. */
-static bool charge_hash(struct machine *m, const struct value *v, bool hashed,
-			const char *what)
+/* v is a key, or a member of a set: in one that is known to hash, if certain. */
+static bool check_hash(struct machine *m, const struct pickle_value *v,
+		       bool certain, const char *what)
 {
-	if (hashed && (IS(LIST) | IS(DICT) | IS(SET)) & (1u << v->kind))
+	if (certain && (IS(LIST) | IS(DICT) | IS(SET)) & (1u << v->kind))
 		return fault(m, ERROR_CORRUPT, "%s is %s", what,
 			     kind_names[v->kind]);
-	return check_hash_depth(m, v->hash_depth, what)
-		&& charge(m, hash_steps(v), STEP_NBYTES);
+	if (v->hash_depth > PICKLE_HASH_DEPTH_LIMIT)
+		return fault(m, ERROR_LIMIT, "%s nested %u levels deep or "
+			     "more, limit %d", what, (unsigned)v->hash_depth,
+			     PICKLE_HASH_DEPTH_LIMIT);
+	charge_steps(m, pickle_value_hash_steps(v));
+	return true;
 }
 
 /* --- the stack */
@@ -224,37 +180,20 @@ static bool push_index(struct machine *m, struct indexes *indexes,
 
 static bool push(struct machine *m, uint32_t index)
 {
+	if (m->stack.count == m->highest) {
+		m->highest++;
+		charge(m, 1, STACK_COST);
+	}
 	return push_index(m, &m->stack, index);
 }
 
-/* Push a description, and show it: it is valid until the next one. */
-static bool push_new(struct machine *m, struct value value)
+static bool push_new(struct machine *m, const struct pickle_value *value)
 {
-	void *grown = m->values;
-
-	if (m->nvalues == VALUE_LIMIT)
+	if (m->values.count == VALUES_LIMIT)
 		return fault(m, ERROR_LIMIT, "more than %d values",
-			     VALUE_LIMIT);
-	if (m->nvalues == m->values_capacity) {
-		if (!memory_grow(&grown, &m->values_capacity, m->nvalues + 1,
-				 sizeof(value), m->err))
-			return false;
-		m->values = grown;
-	}
-	m->values[m->nvalues] = value;
-	return push(m, (uint32_t)m->nvalues++);
-}
-
-/* The value at a height of the stack. */
-static struct value *at(struct machine *m, size_t height)
-{
-	return &m->values[m->stack.data[height]];
-}
-
-/* The value so many below the top; the opcode has been found to have it. */
-static struct value *below_top(struct machine *m, size_t n)
-{
-	return at(m, m->stack.count - 1 - n);
+			     VALUES_LIMIT);
+	return pickle_values_add(&m->values, value, m->err)
+		&& push(m, (uint32_t)(m->values.count - 1));
 }
 
 static void pop(struct machine *m, size_t n)
@@ -271,7 +210,19 @@ static size_t pop_mark(struct machine *m)
 	return height;
 }
 
-/* Does the opcode find the mark and the values it takes? */
+/* The value at a height of the stack. */
+static struct pickle_value *at(const struct machine *m, size_t height)
+{
+	return &m->values.values[m->stack.data[height]];
+}
+
+/* The value so many below the top. */
+static struct pickle_value *below_top(const struct machine *m, size_t n)
+{
+	return at(m, m->stack.count - 1 - n);
+}
+
+/* Are the mark and the values there that the opcode takes? */
 static bool check_stack(struct machine *m)
 {
 	size_t height = m->stack.count, fence = m->fence;
@@ -285,12 +236,12 @@ static bool check_stack(struct machine *m)
 	}
 	if (height - fence >= m->op->takes)
 		return true;
-	return fault(m, ERROR_CORRUPT, "needs %u values below %s, %zu are "
-		     "there", m->op->takes, m->op->mark ? "its mark"
-		     : "the top of the stack", height - fence);
+	return fault(m, ERROR_CORRUPT, "needs %u values %s, %zu are there",
+		     m->op->takes, m->op->mark ? "below its mark"
+		     : "on the stack", height - fence);
 }
 
-static bool check_kind(struct machine *m, const struct value *v,
+static bool check_kind(struct machine *m, const struct pickle_value *v,
 		       unsigned kinds, const char *what)
 {
 	if (kinds & (1u << v->kind))
@@ -300,53 +251,34 @@ static bool check_kind(struct machine *m, const struct value *v,
 
 /* --- containers */
 
-static bool check_depth(struct machine *m, struct value *v, uint32_t inner)
+/* v holds inner. */
+static bool nest(struct machine *m, struct pickle_value *v,
+		 const struct pickle_value *inner)
 {
-	if (inner >= PICKLE_DEPTH_LIMIT)
+	if (inner->depth >= PICKLE_DEPTH_LIMIT)
 		return fault(m, ERROR_LIMIT, "nested more than %d levels deep",
 			     PICKLE_DEPTH_LIMIT);
-	if (v->depth <= inner)
-		v->depth = inner + 1;
+	if (v->depth <= inner->depth)
+		v->depth = (inner->depth + 1) & UINT16_MAX;
 	return true;
 }
 
-/* Add what stands at a height of the stack to the list or tuple v. */
-static bool add_member(struct machine *m, struct value *v, size_t height)
+/* Put what stands at a height of the stack into list or tuple v. */
+static bool add_member(struct machine *m, struct pickle_value *v,
+		       size_t height)
 {
-	uint32_t index = m->stack.data[height];
-	void *grown = m->cells;
-
-	/* Each cell was a value on the stack: 2^32 are 4 GiB of input. */
-	if (m->ncells == UINT32_MAX)
-		return fault(m, ERROR_LIMIT, "more than %" PRIu32 " members",
-			     UINT32_MAX);
-	if (!memory_grow(&grown, &m->cells_capacity, m->ncells + 1,
-			 sizeof(*m->cells), m->err))
-		return false;
-	m->cells = grown;
-	m->cells[m->ncells] = (struct cell){ .value = index };
-	if (v->members.first == 0)
-		v->members.first = (uint32_t)m->ncells;
-	else
-		m->cells[v->members.last].next = (uint32_t)m->ncells;
-	v->members.last = (uint32_t)m->ncells++;
-	return check_depth(m, v, m->values[index].depth);
-}
-
-/* hash() of v descends into member. */
-static void add_hashed(struct value *v, const struct value *member)
-{
-	v->size = add(v->size, hash_steps(member));
-	if (v->hash_depth <= member->hash_depth)
-		v->hash_depth = (uint16_t)(member->hash_depth
-					   + (member->hash_depth < UINT16_MAX));
+	if (m->values.cell_count == MEMBERS_LIMIT)
+		return fault(m, ERROR_LIMIT, "more than %d members",
+			     MEMBERS_LIMIT);
+	return pickle_values_add_member(&m->values, v, m->stack.data[height],
+					m->err)
+		&& nest(m, v, at(m, height));
 }
 
 /* The values from a height on up become one tuple in their place. */
 static bool make_tuple(struct machine *m, size_t height)
 {
-	struct value tuple = { .kind = KIND_TUPLE, .hash_depth = 1,
-			       .depth = 1, .size = 1 };
+	struct pickle_value tuple = m->values.values[VALUE_EMPTY_TUPLE];
 	size_t count = m->stack.count - height;
 
 	if (count == 0)
@@ -354,31 +286,36 @@ static bool make_tuple(struct machine *m, size_t height)
 	for (size_t i = height; i < m->stack.count; i++) {
 		if (!add_member(m, &tuple, i))
 			return false;
-		add_hashed(&tuple, at(m, i));
+		pickle_value_hashes(&tuple, at(m, i));
 	}
 	pop(m, count);
-	return charge(m, count, TUPLE_MEMBER_NBYTES) && push_new(m, tuple);
+	charge(m, count, TUPLE_MEMBER_COST);
+	return push_new(m, &tuple);
 }
 
 /* The values from a height on up go into the list or object below them. */
 static bool append_from(struct machine *m, size_t height)
 {
-	struct value *target = at(m, height - 1);
+	struct pickle_value *target = at(m, height - 1);
 	size_t count = m->stack.count - height;
 
+	if (target->kind == KIND_OBJECT)
+		charge(m, 1, KEEPER_COST);
+	else if (target->members.first == 0)
+		charge(m, 1, FIRST_MEMBER_COST);
 	for (size_t i = height; i < m->stack.count; i++)
-		if (target->kind == KIND_LIST
-		    ? !add_member(m, target, i)
-		    : !check_depth(m, target, at(m, i)->depth))
+		if (target->kind == KIND_LIST ? !add_member(m, target, i)
+					      : !nest(m, target, at(m, i)))
 			return false;
 	pop(m, count);
-	return charge(m, count, MEMBER_NBYTES);
+	charge(m, count, MEMBER_COST);
+	return true;
 }
 
 /* The same with pairs of key and value, and a dict or an object. */
 static bool set_from(struct machine *m, size_t height)
 {
-	struct value *target = at(m, height - 1);
+	struct pickle_value *target = at(m, height - 1);
 	size_t count = m->stack.count - height;
 	bool is_dict = target->kind == KIND_DICT;
 
@@ -386,208 +323,106 @@ static bool set_from(struct machine *m, size_t height)
 		return fault(m, ERROR_CORRUPT, "%zu values are no pairs of "
 			     "key and value", count);
 	for (size_t i = height; i < m->stack.count; i += 2)
-		if (!charge_hash(m, at(m, i), is_dict, "key")
-		    || !check_depth(m, target, at(m, i)->depth)
-		    || !check_depth(m, target, at(m, i + 1)->depth))
+		if (!check_hash(m, at(m, i), is_dict, "key")
+		    || !nest(m, target, at(m, i))
+		    || !nest(m, target, at(m, i + 1)))
 			return false;
 	pop(m, count);
-	if (is_dict && target->size == 0 && count > 0
-	    && !charge(m, 1, FIRST_PAIR_NBYTES))
-		return false;
-	if (is_dict)
-		target->size += count / 2;
-	return charge(m, count / 2, PAIR_NBYTES);
+	if (is_dict) {
+		charge(m, target->size == 0, FIRST_PAIR_COST);
+		charge(m, count / 2, PAIR_COST);
+		pickle_value_grow(target, count / 2);
+	} else {
+		charge(m, 1, KEEPER_COST);
+		charge(m, count / 2, KEPT_PAIR_COST);
+	}
+	return true;
 }
 
-static bool add_from(struct machine *m, struct value *target, size_t height,
-		     bool hashed)
+/* The values from a height on up go into a set or object. */
+static bool add_from(struct machine *m, struct pickle_value *target,
+		     size_t height)
 {
 	size_t count = m->stack.count - height;
 
 	for (size_t i = height; i < m->stack.count; i++) {
-		const struct value *member = at(m, i);
+		const struct pickle_value *member = at(m, i);
 
-		if (!charge_hash(m, member, hashed, "member of a set")
-		    || !check_depth(m, target, member->depth))
+		if (!check_hash(m, member, target->kind != KIND_OBJECT,
+				"member of a set")
+		    || !nest(m, target, member))
 			return false;
 		if (target->kind == KIND_FROZENSET)
-			add_hashed(target, member);
-		else if (target->kind == KIND_SET)
-			target->size++;
+			pickle_value_hashes(target, member);
 	}
+	if (target->kind == KIND_SET)
+		pickle_value_grow(target, count);
 	pop(m, count);
-	return charge(m, count, SET_MEMBER_NBYTES);
-}
-
-/* --- calls */
-
-/*
- * What a call may do with one of its arguments: copy it; if it is a list or a
- * tuple hash the members; if those are pairs hash the keys.  Lists are looked
- * at as they are now.  Adds to result as if that were a tuple of all.
- */
-static void add_argument(struct machine *m, struct value *result,
-			 const struct value *argument)
-{
-	uint32_t next;
-
-	if (argument->kind != KIND_LIST && argument->kind != KIND_TUPLE) {
-		add_hashed(result, argument);
-		if (argument->kind == KIND_DICT || argument->kind == KIND_SET)
-			result->size = add(result->size,
-					   multiply(argument->size, 2));
-		return;
-	}
-	result->size = add(result->size, 1);
-	for (next = argument->members.first; next != 0;
-	     next = m->cells[next].next) {
-		const struct value *v = &m->values[m->cells[next].value];
-
-		add_hashed(result, v);
-		if (v->kind == KIND_LIST && v->members.first != 0)
-			add_hashed(result, &m->values[
-				   m->cells[v->members.first].value]);
-	}
+	charge(m, count, SET_MEMBER_COST);
+	return true;
 }
 
 /*
- * The two topmost values, a callable and a tuple of arguments, become what the
- * call returns.  new_object: it is a new instance of a type.
+ * A callable and a tuple of arguments on top of the stack become what the
+ * call returns.
  */
-static bool call(struct machine *m, bool new_object)
+static bool call(struct machine *m)
 {
-	struct value result = { .kind = KIND_OBJECT, .size = 1, .depth = 1 };
-	const struct value *args = below_top(m, 0);
+	struct pickle_value result = { .kind = KIND_OBJECT, .size = 1 };
+	const struct pickle_value *arguments = below_top(m, 0);
 
 	if (!check_kind(m, below_top(m, 1), IS(GLOBAL) | IS(OBJECT),
-			new_object ? "class" : "callable")
-	    || !check_kind(m, args, IS(TUPLE) | IS(OBJECT), "argument tuple"))
+			"callable")
+	    || !check_kind(m, arguments, IS(TUPLE), "argument tuple")
+	    || !nest(m, &result, arguments))
 		return false;
-	if (args->kind == KIND_TUPLE)
-		for (uint32_t next = args->members.first; next != 0;
-		     next = m->cells[next].next)
-			add_argument(m, &result,
-				     &m->values[m->cells[next].value]);
-	else
-		add_hashed(&result, args);
-	if (!check_hash_depth(m, result.hash_depth, "argument")
-	    || !check_depth(m, &result, args->depth)
-	    || !charge(m, result.size, STEP_NBYTES))
+	pickle_values_call(&m->values, &result, arguments);
+	if (!check_hash(m, &result, false, "argument"))
 		return false;
-	if (new_object) {
-		result.size = 1;
-		result.hash_depth = 0;
-	}
 	pop(m, 2);
-	return push_new(m, result);
+	return push_new(m, &result);
 }
 
 /* --- globals */
 
-static int compare_names(const char *a, size_t a_len, const char *b,
-			 size_t b_len)
+static bool add_global(struct machine *m, const struct pickle_global *global)
 {
-	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
+	bool added;
 
-	if (order != 0)
-		return order;
-	return a_len < b_len ? -1 : a_len > b_len;
-}
-
-static int compare_globals(const struct pickle_global *a,
-			   const struct pickle_global *b)
-{
-	int order = compare_names(a->module, a->module_len, b->module,
-				  b->module_len);
-
-	return order ? order : compare_names(a->name, a->name_len, b->name,
-					     b->name_len);
-}
-
-/* Where global stands in by_name, or would; *found says which. */
-static size_t find_global(const struct machine *m,
-			  const struct pickle_global *global, bool *found)
-{
-	size_t low = 0, high = m->by_name.count;
-
-	*found = false;
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-		int order = compare_globals(
-			&m->scan->globals[m->by_name.data[mid]], global);
-
-		if (order == 0) {
-			*found = true;
-			return mid;
-		}
-		if (order < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static bool check_name(struct machine *m, const char *what, const char *name,
-		       size_t len)
-{
-	if (len > PICKLE_GLOBAL_NAME_LIMIT)
-		return fault(m, ERROR_LIMIT, "%s of %zu bytes, limit %d", what,
-			     len, PICKLE_GLOBAL_NAME_LIMIT);
-	if (!text_is_utf8(name, len))
-		return fault(m, ERROR_CORRUPT, "%s is not UTF-8", what);
+	if (!pickle_globals_add(m->scan, &m->order, global, m->op->name,
+				&added, m->err))
+		return false;
+	charge(m, added, GLOBAL_COST);
 	return true;
 }
 
-/* Keep a name unless it is known already.  It still points into the input. */
-static bool note_global(struct machine *m, struct pickle_global global)
-{
-	struct pickle_scan *scan = m->scan;
-	uint32_t index = (uint32_t)scan->nglobals;
-	void *grown = scan->globals;
-	size_t place;
-	bool found;
-
-	if (!check_name(m, "module", global.module, global.module_len)
-	    || !check_name(m, "name", global.name, global.name_len))
-		return false;
-	place = find_global(m, &global, &found);
-	if (found)
-		return true;
-	if (scan->nglobals == PICKLE_GLOBALS_LIMIT)
-		return fault(m, ERROR_LIMIT, "more than %d different globals",
-			     PICKLE_GLOBALS_LIMIT);
-	global.offset = m->offset;
-	global.module = arena_copy(&scan->arena, global.module,
-				   global.module_len, m->err);
-	global.name = arena_copy(&scan->arena, global.name, global.name_len,
-				 m->err);
-	if (!global.module || !global.name
-	    || !memory_grow(&grown, &scan->globals_capacity,
-			    scan->nglobals + 1, sizeof(global), m->err))
-		return false;
-	scan->globals = grown;
-	if (!push_index(m, &m->by_name, index))
-		return false;
-	scan->globals[scan->nglobals++] = global;
-	memmove(&m->by_name.data[place + 1], &m->by_name.data[place],
-		(index - place) * sizeof(index));
-	m->by_name.data[place] = index;
-	return charge(m, 1, GLOBAL_NBYTES);
-}
-
 /* The global that the operand's two lines name. */
-static bool note_operand(struct machine *m)
+static bool add_operand_global(struct machine *m)
 {
-	return note_global(m, (struct pickle_global){
+	struct pickle_global global = {
 		.module = (const char *)m->operand.text,
 		.module_len = m->operand.len,
 		.name = (const char *)m->operand.second,
 		.name_len = m->operand.second_len,
-	});
+		.offset = m->offset,
+	};
+
+	return add_global(m, &global);
 }
 
-/* --- one function for each action */
+/* The text of v in the input, or "?". */
+static const char *text_of(const struct machine *m,
+			   const struct pickle_value *v, size_t *len)
+{
+	if (v->kind != KIND_TEXT || v->start == 0) {
+		*len = 1;
+		return "?";
+	}
+	*len = v->size;
+	return (const char *)m->input.base + v->start;
+}
+
+/* --- a function for each action */
 
 static bool do_refuse(struct machine *m)
 {
@@ -637,7 +472,7 @@ static bool do_stop(struct machine *m)
 	if (m->stack.count != 1)
 		return fault(m, ERROR_CORRUPT, "%zu values are left on the "
 			     "stack, not 1", m->stack.count);
-	if (m->frame_end > m->input.pos)
+	if (m->frame_end != 0)
 		return fault(m, ERROR_CORRUPT, "stands before the end of the "
 			     "frame at offset %zu", m->frame_end);
 	m->stopped = true;
@@ -647,13 +482,12 @@ static bool do_stop(struct machine *m)
 /* A mark on top is popped like a value. */
 static bool do_pop(struct machine *m)
 {
-	if (m->stack.count > m->fence) {
+	if (m->stack.count > m->fence)
 		pop(m, 1);
-		return true;
-	}
-	if (m->marks.count == 0)
+	else if (m->marks.count > 0)
+		pop_mark(m);
+	else
 		return fault(m, ERROR_CORRUPT, "the stack is empty");
-	pop_mark(m);
 	return true;
 }
 
@@ -681,7 +515,6 @@ static bool do_get(struct machine *m)
 static bool put(struct machine *m, uint64_t index)
 {
 	uint64_t limit = m->scan->opcodes + MEMO_SLACK;
-	size_t grown_by = 0;
 	void *grown = m->memo.data;
 
 	if (index > limit)
@@ -693,13 +526,13 @@ static bool put(struct machine *m, uint64_t index)
 				 sizeof(*m->memo.data), m->err))
 			return false;
 		m->memo.data = grown;
-		grown_by = (size_t)index + 1 - m->memo.count;
+		charge(m, index + 1 - m->memo.count, MEMO_COST);
 		m->memo.count = (size_t)index + 1;
 	}
 	if (m->memo.data[index] == 0)
 		m->memo_count++;
 	m->memo.data[index] = m->stack.data[m->stack.count - 1] + 1;
-	return charge(m, grown_by, MEMO_NBYTES);
+	return true;
 }
 
 static bool do_put(struct machine *m)
@@ -726,7 +559,7 @@ static bool do_constant(struct machine *m)
 	}
 }
 
-/* Are these the bytes of the text, too, or is something escaped? */
+/* Is a line's text what it says, without escapes and other encodings? */
 static bool is_literal(const struct pickle_operand *operand)
 {
 	for (size_t i = 0; i < operand->len; i++)
@@ -737,23 +570,24 @@ static bool is_literal(const struct pickle_operand *operand)
 
 static bool do_value(struct machine *m)
 {
-	struct value v = { .kind = m->op->kind, .size = m->operand.len };
-	bool escapes = m->op->layout == LAYOUT_QUOTED_LINE
-		|| m->op->layout == LAYOUT_LINE;
+	struct pickle_value v = { .kind = m->op->kind & 0xfu };
+	size_t len = m->operand.len, quotes = 0;
 
-	if (v.kind == KIND_TEXT && !(escapes && !is_literal(&m->operand)))
-		v.start = m->operand.start;
-	if (m->op->layout == LAYOUT_QUOTED_LINE) {
-		v.start += v.start != 0;
-		v.size -= 2;
-	}
-	return charge(m, v.size, v.kind == KIND_TEXT ? CHARACTER_NBYTES : 1)
-		&& push_new(m, v);
+	if (m->op->layout == LAYOUT_QUOTED_LINE)
+		quotes = 1;
+	if (v.kind == KIND_TEXT && (m->op->layout < LAYOUT_QUOTED_LINE
+				    || is_literal(&m->operand)))
+		v.start = m->operand.start + quotes;
+	pickle_value_grow(&v, len - 2 * quotes);
+	charge(m, len, v.kind == KIND_TEXT ? CHARACTER_COST : 1);
+	return push_new(m, &v);
 }
 
 static bool do_empty(struct machine *m)
 {
-	return push_new(m, (struct value){ .kind = m->op->kind, .depth = 1 });
+	struct pickle_value v = { .kind = m->op->kind & 0xfu, .depth = 1 };
+
+	return push_new(m, &v);
 }
 
 static bool do_tuple(struct machine *m)
@@ -762,49 +596,46 @@ static bool do_tuple(struct machine *m)
 			     : m->stack.count - m->op->takes);
 }
 
-/* LIST and DICT: the members stand where the container will. */
-static bool make_below(struct machine *m, size_t *height)
+/* LIST and DICT: slip an empty container below its members. */
+static bool make_below(struct machine *m, size_t height)
 {
-	size_t count;
+	size_t count = m->stack.count - height;
+	uint32_t *place;
 
-	*height = pop_mark(m);
-	count = m->stack.count - *height;
 	if (!do_empty(m))
 		return false;
-	/* Turn M1..Mn C into C M1..Mn. */
-	memmove(&m->stack.data[*height + 1], &m->stack.data[*height],
-		count * sizeof(*m->stack.data));
-	m->stack.data[*height] = (uint32_t)(m->nvalues - 1);
+	place = &m->stack.data[height];
+	memmove(place + 1, place, count * sizeof(*place));
+	*place = (uint32_t)(m->values.count - 1);
 	return true;
 }
 
 static bool do_list(struct machine *m)
 {
-	size_t height;
+	size_t height = pop_mark(m);
 
-	return make_below(m, &height) && append_from(m, height + 1);
+	return make_below(m, height) && append_from(m, height + 1);
 }
 
 static bool do_dict(struct machine *m)
 {
-	size_t height;
+	size_t height = pop_mark(m);
 
-	return make_below(m, &height) && set_from(m, height + 1);
+	return make_below(m, height) && set_from(m, height + 1);
 }
 
 static bool do_frozenset(struct machine *m)
 {
-	struct value set = { .kind = KIND_FROZENSET, .hash_depth = 1,
-			     .depth = 1, .size = 1 };
+	struct pickle_value set = { .kind = KIND_FROZENSET, .hash_depth = 1,
+				    .depth = 1, .size = 1 };
 
-	return add_from(m, &set, pop_mark(m), true) && push_new(m, set);
+	return add_from(m, &set, pop_mark(m)) && push_new(m, &set);
 }
 
-/* Where the members that an opcode puts into a target begin. */
+/* Where the members begin that go into the value below them. */
 static size_t members_begin(struct machine *m)
 {
-	return m->op->mark ? pop_mark(m)
-		: m->stack.count - m->op->takes + 1;
+	return m->op->mark ? pop_mark(m) : m->stack.count - m->op->takes + 1;
 }
 
 static bool do_append(struct machine *m)
@@ -826,99 +657,100 @@ static bool do_setitem(struct machine *m)
 static bool do_additems(struct machine *m)
 {
 	size_t height = members_begin(m);
-	struct value *target = at(m, height - 1);
+	struct pickle_value *target = at(m, height - 1);
 
 	return check_kind(m, target, IS(SET) | IS(OBJECT), "target")
-		&& add_from(m, target, height, target->kind == KIND_SET);
+		&& add_from(m, target, height);
 }
 
 static bool do_global(struct machine *m)
 {
-	return note_operand(m) && push(m, VALUE_GLOBAL);
+	return add_operand_global(m) && push(m, VALUE_GLOBAL);
 }
 
 static bool do_stack_global(struct machine *m)
 {
-	const struct value *module = below_top(m, 1), *name = below_top(m, 0);
-	const char *text = (const char *)m->input.base;
-	struct pickle_global global = { .module = "?", .module_len = 1,
-					.name = "?", .name_len = 1 };
+	const struct pickle_value *module = below_top(m, 1);
+	const struct pickle_value *name = below_top(m, 0);
+	struct pickle_global global = { .offset = m->offset };
 
 	if (!check_kind(m, module, IS(TEXT) | IS(OBJECT), "module")
 	    || !check_kind(m, name, IS(TEXT) | IS(OBJECT), "name"))
 		return false;
-	if (module->kind == KIND_TEXT && module->start != 0) {
-		global.module = text + module->start;
-		global.module_len = (size_t)module->size;
-	}
-	if (name->kind == KIND_TEXT && name->start != 0) {
-		global.name = text + name->start;
-		global.name_len = (size_t)name->size;
-	}
+	global.module = text_of(m, module, &global.module_len);
+	global.name = text_of(m, name, &global.name_len);
 	pop(m, 2);
-	return note_global(m, global) && push(m, VALUE_GLOBAL);
+	return add_global(m, &global) && push(m, VALUE_GLOBAL);
 }
 
 /* PERSID has the id in its operand, BINPERSID on the stack. */
 static bool do_persid(struct machine *m)
 {
+	struct pickle_value object = { .kind = KIND_OBJECT, .size = 1,
+				       .depth = 1 };
+
 	pop(m, m->op->takes);
-	return charge(m, m->operand.len, 1)
-		&& push_new(m, (struct value){ .kind = KIND_OBJECT, .size = 1,
-					       .depth = 1 });
+	charge(m, m->operand.len, 1);
+	return push_new(m, &object);
 }
 
 static bool do_reduce(struct machine *m)
 {
-	return call(m, false);
+	return call(m);
 }
 
+/* An instance that its type makes hashes by identity. */
 static bool do_newobj(struct machine *m)
 {
-	return call(m, true);
+	struct pickle_value *object;
+
+	if (!call(m))
+		return false;
+	object = below_top(m, 0);
+	object->hash_depth = 0;
+	object->size = 1;
+	return true;
 }
 
-/* The keyword arguments are copied, too. */
 static bool do_newobj_ex(struct machine *m)
 {
-	const struct value *keywords = below_top(m, 0);
+	const struct pickle_value *keywords = below_top(m, 0);
 
-	if (!check_kind(m, keywords, IS(DICT) | IS(OBJECT),
-			"keyword arguments")
-	    || !charge(m, keywords->size, PAIR_NBYTES))
+	if (!check_kind(m, keywords, IS(DICT), "keyword arguments"))
 		return false;
+	charge(m, keywords->size, PAIR_COST);
 	pop(m, 1);
-	return call(m, true);
+	return do_newobj(m);
 }
 
-static bool do_inst(struct machine *m)
-{
-	size_t height = pop_mark(m);
-
-	if (!note_operand(m) || !make_tuple(m, height)
-	    || !push(m, VALUE_GLOBAL))
-		return false;
-	/* The class stands below its arguments. */
-	m->stack.data[height + 1] = m->stack.data[height];
-	m->stack.data[height] = VALUE_GLOBAL;
-	return call(m, false);
-}
-
+/* The class stands below the arguments. */
 static bool do_obj(struct machine *m)
 {
 	size_t height = pop_mark(m);
 
 	if (height == m->stack.count)
 		return fault(m, ERROR_CORRUPT, "no class above the mark");
-	return make_tuple(m, height + 1) && call(m, false);
+	return make_tuple(m, height + 1) && call(m);
+}
+
+static bool do_inst(struct machine *m)
+{
+	size_t height = pop_mark(m);
+
+	if (!add_operand_global(m) || !make_tuple(m, height)
+	    || !push(m, VALUE_GLOBAL))
+		return false;
+	m->stack.data[height + 1] = m->stack.data[height];
+	m->stack.data[height] = VALUE_GLOBAL;
+	return call(m);
 }
 
 static bool do_build(struct machine *m)
 {
-	struct value *object = below_top(m, 1);
+	struct pickle_value *object = below_top(m, 1);
 
 	if (!check_kind(m, object, IS(OBJECT), "target")
-	    || !check_depth(m, object, below_top(m, 0)->depth))
+	    || !nest(m, object, below_top(m, 0)))
 		return false;
 	pop(m, 1);
 	return true;
@@ -952,44 +784,12 @@ static bool (*const actions[ACTION_COUNT])(struct machine *m) = {
 	[ACTION_REDUCE] = do_reduce,
 	[ACTION_NEWOBJ] = do_newobj,
 	[ACTION_NEWOBJ_EX] = do_newobj_ex,
-	[ACTION_INST] = do_inst,
 	[ACTION_OBJ] = do_obj,
+	[ACTION_INST] = do_inst,
 	[ACTION_BUILD] = do_build,
 };
 
 /* --- the loop */
-
-static bool machine_start(struct machine *m)
-{
-	static const struct value fixed[VALUE_FIRST] = {
-		[VALUE_NONE] = { .kind = KIND_NONE },
-		[VALUE_BOOL] = { .kind = KIND_BOOL },
-		[VALUE_NUMBER] = { .kind = KIND_NUMBER },
-		[VALUE_EMPTY_TUPLE] = { .kind = KIND_TUPLE, .hash_depth = 1,
-					.depth = 1, .size = 1 },
-		[VALUE_GLOBAL] = { .kind = KIND_GLOBAL },
-	};
-	void *values = NULL;
-
-	if (!memory_grow(&values, &m->values_capacity, VALUE_FIRST,
-			 sizeof(*m->values), m->err))
-		return false;
-	m->values = values;
-	memcpy(values, fixed, sizeof(fixed));
-	m->nvalues = VALUE_FIRST;
-	m->ncells = 1;			/* cell 0 is the end of a chain */
-	return true;
-}
-
-static void machine_free(struct machine *m)
-{
-	free(m->values);
-	free(m->cells);
-	free(m->stack.data);
-	free(m->marks.data);
-	free(m->memo.data);
-	free(m->by_name.data);
-}
 
 /* A frame ends between two opcodes. */
 static bool check_frame(struct machine *m)
@@ -1013,17 +813,18 @@ static bool step(struct machine *m)
 		return error_set(m->err, ERROR_TRUNCATED, m->offset,
 				 "pickle ends after %zu opcodes without STOP",
 				 m->scan->opcodes);
-	m->op = pickle_opcode(byte);
+	m->op = &pickle_opcodes[byte];
 	if (!m->op->name)
 		return error_set(m->err, ERROR_CORRUPT, m->offset,
 				 "0x%02x is no opcode of a pickle", byte);
 	m->scan->opcodes++;
 	if (m->op->protocol > m->scan->protocol)
 		m->scan->protocol = m->op->protocol;
+	charge(m, 1, m->op->cost);
 	return pickle_operand_read(&m->operand, m->op, &m->input, m->offset,
 				   m->err)
 		&& check_frame(m) && check_stack(m)
-		&& charge(m, 1, m->op->nbytes) && actions[m->op->action](m);
+		&& actions[m->op->action](m) && check_cost(m);
 }
 
 bool pickle_scan(struct pickle_scan *scan, const void *data, size_t len,
@@ -1034,13 +835,17 @@ bool pickle_scan(struct pickle_scan *scan, const void *data, size_t len,
 	bool ok;
 
 	*scan = (struct pickle_scan){ 0 };
-	ok = machine_start(&m);
+	ok = pickle_values_init(&m.values, err);
 	while (ok && !m.stopped)
 		ok = step(&m);
 	scan->nbytes = m.input.pos;
 	if (!ok)
 		pickle_scan_free(scan);
-	machine_free(&m);
+	pickle_values_free(&m.values);
+	pickle_order_free(&m.order);
+	free(m.stack.data);
+	free(m.marks.data);
+	free(m.memo.data);
 	return ok;
 }
 

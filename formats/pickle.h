@@ -5,7 +5,7 @@
  * once, without recursion, and keeps only what it must know of each value: its
  * kind, how deep it is nested, what it costs to hash.  It builds nothing, looks
  * nothing up and calls nothing.  Time and memory are linear in the input (no
- * more than 36 bytes for each byte of it, 80 while an array grows).
+ * more than 32 bytes for each byte of it, twice that while arrays grow).
  *
  * What passes is sound as far as can be seen without running it, and cannot
  * make CPython's C unpickler crash or take memory or time out of proportion:
@@ -51,7 +51,7 @@ enum {
 	 * CPython frees any depth without recursion; what is deeper than this
 	 * was not written by a program that reads it again.
 	 */
-	PICKLE_DEPTH_LIMIT = 100000,
+	PICKLE_DEPTH_LIMIT = 50000,
 	PICKLE_GLOBALS_LIMIT = 5000,
 	PICKLE_GLOBAL_NAME_LIMIT = 1000		/* bytes */
 };

@@ -15,6 +15,7 @@
 
 #include "base/cursor.h"
 #include "base/error.h"
+#include "formats/pickle_values.h"
 
 /* What follows the opcode byte.  Numbers are little-endian. */
 enum pickle_layout {
@@ -70,23 +71,6 @@ enum pickle_action {
 	ACTION_COUNT
 };
 
-/* What an opcode makes, as far as a scan can know. */
-enum pickle_kind {
-	KIND_NONE,
-	KIND_BOOL,
-	KIND_NUMBER,
-	KIND_TEXT,
-	KIND_BYTES,
-	KIND_TUPLE,
-	KIND_LIST,
-	KIND_DICT,
-	KIND_SET,
-	KIND_FROZENSET,
-	KIND_GLOBAL,
-	KIND_OBJECT,		/* the result of a call: could be anything */
-	KIND_COUNT
-};
-
 struct pickle_opcode {
 	const char *name;	/* NULL: no such opcode */
 	uint8_t layout;		/* enum pickle_layout */
@@ -96,7 +80,7 @@ struct pickle_opcode {
 	bool mark;		/* takes the last mark and all above it */
 	uint8_t takes;		/* values that must be there: above the last
 				   mark, or just below the mark it takes */
-	uint16_t nbytes;	/* of memory, besides lengths and members */
+	uint16_t cost;		/* bytes of memory, without members and lengths */
 };
 
 struct pickle_operand {
@@ -107,8 +91,8 @@ struct pickle_operand {
 	size_t second_len;
 };
 
-/* The row of an opcode; its name is NULL if there is no such opcode. */
-const struct pickle_opcode *pickle_opcode(uint8_t byte);
+/* By opcode byte; the name is NULL if there is no such opcode. */
+extern const struct pickle_opcode pickle_opcodes[256];
 
 /*
  * Read and check the operand behind an opcode that stands at offset of the

@@ -103,39 +103,33 @@ void policy_spec_free(struct policy_spec *spec)
 	*spec = (struct policy_spec){ 0 };
 }
 
-struct field {
-	const char *before;	/* the document up to the value */
-	const char *text;
-	size_t len;
-};
-
-static bool print_fields(struct buffer *out, const struct field *fields,
-			 size_t count, struct error *err)
+static bool append(struct buffer *out, const char *text, struct error *err)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!buffer_append(out, fields[i].before,
-				   strlen(fields[i].before), err) ||
-		    !json_append_string(out, fields[i].text, fields[i].len,
-					err))
-			return false;
-	return true;
+	return buffer_append(out, text, strlen(text), err);
+}
+
+bool policy_spec_print_class(struct buffer *out, const char *class_path,
+			     const char *init_kwargs, size_t len,
+			     struct error *err)
+{
+	return append(out, "{\"class_path\":", err) &&
+	       json_append_string(out, class_path, strlen(class_path), err) &&
+	       append(out, ",\"data_path\":\"" BUNDLE_WEIGHTS
+		      "\",\"init_kwargs\":", err) &&
+	       buffer_append(out, init_kwargs, len, err) &&
+	       append(out, ",\"setup_script\":null}", err);
 }
 
 bool policy_spec_print(struct buffer *out, const char *architecture,
 		       size_t len, struct error *err)
 {
-	static const char class_path[] = POLICY_SPEC_CHECKPOINT_CLASS;
-	static const char end[] = "},\"setup_script\":null}";
-	const struct field fields[] = {
-		{ "{\"class_path\":", class_path, sizeof(class_path) - 1 },
-		{ ",\"data_path\":", BUNDLE_WEIGHTS,
-		  sizeof(BUNDLE_WEIGHTS) - 1 },
-		{ ",\"init_kwargs\":{\"architecture_spec\":", architecture,
-		  len },
-		{ ",\"device\":", "cpu", 3 },
-	};
+	struct buffer kwargs = { 0 };
+	bool ok = append(&kwargs, "{\"architecture_spec\":", err) &&
+		  json_append_string(&kwargs, architecture, len, err) &&
+		  append(&kwargs, ",\"device\":\"cpu\"}", err) &&
+		  policy_spec_print_class(out, POLICY_SPEC_CHECKPOINT_CLASS,
+					  kwargs.data, kwargs.len, err);
 
-	return print_fields(out, fields, sizeof(fields) / sizeof(fields[0]),
-			    err) &&
-	       buffer_append(out, end, sizeof(end) - 1, err);
+	buffer_free(&kwargs);
+	return ok;
 }

@@ -53,4 +53,12 @@ void policy_spec_free(struct policy_spec *spec);
 bool policy_spec_print(struct buffer *out, const char *architecture,
 		       size_t len, struct error *err);
 
+/*
+ * The same for another policy class, whose arguments are given as the text of
+ * a JSON object.
+ */
+bool policy_spec_print_class(struct buffer *out, const char *class_path,
+			     const char *init_kwargs, size_t len,
+			     struct error *err);
+
 #endif

@@ -35,6 +35,11 @@ static bool check_tensor(const struct tensor *t, struct error *err)
 		return tensor_error(t, err, ERROR_UNSUPPORTED,
 				    "a %s tensor needs a dimension",
 				    dtype_info(t->dtype)->torch);
+	if (t->packed && t->shape[t->rank - 1] > UINT64_MAX / 2)
+		return tensor_error(t, err, ERROR_LIMIT,
+				    "twice its last size of %" PRIu64
+				    " overflows 64 bits",
+				    t->shape[t->rank - 1]);
 	if (t->key_len == sizeof(reserved) - 1 &&
 	    memcmp(t->key, reserved, t->key_len) == 0)
 		return tensor_error(t, err, ERROR_UNSUPPORTED,

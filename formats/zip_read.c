@@ -68,6 +68,24 @@ static bool is_end_record(const uint8_t *tail, size_t len, size_t pos)
 }
 
 /*
+ * Some readers take the last signature for the end record, wherever what it
+ * says its comment ends.
+ */
+static bool check_comment(const uint8_t *comment, size_t len, uint64_t offset,
+			  struct error *err)
+{
+	for (size_t i = 0; i + 4 <= len; i++) {
+		struct cursor c = cursor_over(comment + i, 4);
+
+		if (cursor_u32(&c) == END_MAGIC)
+			return error_set(err, ERROR_UNSAFE, offset + i,
+					 "another end record begins in the "
+					 "comment");
+	}
+	return true;
+}
+
+/*
  * Find the end record in the last bytes of the file.  Without a comment it is
  * the last 22 bytes.  With one, its comment must reach the end of the file
  * exactly and nothing behind it may look like another end record, or readers
@@ -104,7 +122,8 @@ static bool find_end(const uint8_t *tail, size_t len, uint64_t file_nbytes,
 				 file_nbytes - behind + comment,
 				 "%zu bytes behind the archive",
 				 behind - comment);
-	return true;
+	return check_comment(tail + len - comment, comment,
+			     file_nbytes - comment, err);
 }
 
 static bool read_end64(struct directory *dir, const struct reader *r,
@@ -244,6 +263,22 @@ done:
 
 /* ---- central directory ---- */
 
+static bool check_zip64_field(size_t size, size_t need, bool seen, uint64_t at,
+			      struct error *err)
+{
+	if (need == 0)
+		return error_set(err, ERROR_UNSAFE, at,
+				 "zip64 field of %zu bytes, its header needs "
+				 "none", size);
+	if (seen)
+		return error_set(err, ERROR_UNSAFE, at, "two zip64 fields");
+	if (size != need)
+		return error_set(err, ERROR_UNSAFE, at,
+				 "zip64 field of %zu bytes, its header needs "
+				 "one of %zu", size, need);
+	return true;
+}
+
 /*
  * Walk the extra blocks of a central header.  A zip64 block must be there
  * exactly if a field is all ones, and hold exactly those fields.
@@ -271,10 +306,8 @@ static bool read_extra(struct zip_member *m, const uint8_t *extra, size_t len,
 					 "name");
 		if (id != EXTRA_ZIP64)
 			continue;
-		if (seen || size != need)
-			return error_set(err, ERROR_UNSAFE, at,
-					 "zip64 field of %u bytes, its header "
-					 "needs one of %zu", size, need);
+		if (!check_zip64_field(size, need, seen, at, err))
+			return false;
 		seen = true;
 		if (big_usize)
 			m->usize = cursor_u64(&z);
@@ -598,6 +631,7 @@ static bool check_locals(struct zip *zip, const struct directory *dir,
 {
 	struct zip_member **sorted = memory_array(zip->count, sizeof(*sorted),
 						  err);
+	const struct zip_member *last;
 	bool ok = false;
 
 	if (!sorted)
@@ -609,6 +643,15 @@ static bool check_locals(struct zip *zip, const struct directory *dir,
 		error_set(err, ERROR_UNSAFE, 0,
 			  "the first member starts at %" PRIu64 ", not at 0",
 			  sorted[0]->header);
+		goto done;
+	}
+	last = sorted[zip->count - 1];
+	if (last->header >= dir->offset) {
+		error_set(err, ERROR_CORRUPT, dir->offset,
+			  "its local header would be at %" PRIu64
+			  ", the directory starts at %" PRIu64, last->header,
+			  dir->offset);
+		error_in(err, NULL, last->name);
 		goto done;
 	}
 	for (size_t i = 0; i < zip->count; i++) {

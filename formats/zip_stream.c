@@ -143,7 +143,7 @@ bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
 			  : read_stored(s, buf, len, err);
 	if (!ok)
 		return fail(s, err);
-	if (s->check_crc)
+	if (s->check_crc && len > 0)	/* zlib starts anew at NULL */
 		s->crc = (uint32_t)crc32_z(s->crc, buf, len);
 	return true;
 }

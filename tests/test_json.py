@@ -1,4 +1,4 @@
-"""The strict JSON reader against Python's json with strict hooks, the writer against pydantic.
+"""The strict JSON reader against Python's json, the writer against pydantic.
 
 What we accept, Python accepts and reads in the same way.  What only Python accepts is
 refused by one of the rules that formats/json.h names.
@@ -31,13 +31,17 @@ def python_reads(data):
     """(value,), or None."""
     try:
         text = data.decode()
-        return (json.loads(text, object_pairs_hook=no_duplicates, parse_constant=no_constant),)
+        return (
+            json.loads(
+                text, object_pairs_hook=no_duplicates, parse_constant=no_constant
+            ),
+        )
     except (ValueError, RecursionError):
         return None
 
 
 def as_the_driver_writes(value):
-    """Arrays and objects with a flag for which they are; numbers that are no plain integer lose."""
+    """As print_value() in the driver: containers become lists, flagged."""
     if isinstance(value, dict):
         pairs = [part for pair in value.items() for part in pair]
         return [True, *map(as_the_driver_writes, pairs)]
@@ -79,7 +83,9 @@ OUR_RULES = {
         "\ud800" <= c <= "\udfff" for c in characters(text)
     ),
     "nesting": lambda text: nesting(text) > DEPTH_LIMIT,
-    "number too long": lambda text: re.search(r"[-+.eE\d]{%d}" % (NUMBER_LIMIT + 1), text),
+    "number too long": lambda text: re.search(
+        r"[-+.eE\d]{%d}" % (NUMBER_LIMIT + 1), text
+    ),
 }
 
 
@@ -92,7 +98,9 @@ def compare(texts):
             assert json.loads(answer) == as_the_driver_writes(reference[0]), data
             both += 1
         elif reference is not None:
-            rules = [name for name, breaks in OUR_RULES.items() if breaks(data.decode())]
+            rules = [
+                name for name, breaks in OUR_RULES.items() if breaks(data.decode())
+            ]
             assert rules, (data, answer)
             ruled[rules[0]] = ruled.get(rules[0], 0) + 1
     return both, ruled
@@ -103,7 +111,8 @@ ACCEPTED = [
     b' {"a": [1, -2.5e+3, true, false, null, "x"], "b": {"a": {}}, "": []} \r\n\t',
     b'"\\" \\\\ \\/ \\b\\f\\n\\r\\t \\u0041 \\ud83d\\ude00 \\u00e9 \\uffff"',
     '"caf\u00e9 \u2028 \U0001f600 \x7f \x80"'.encode(),
-    b"[0, -0, 0.0, 1e5, 1E-5, 9007199254740991, 9007199254740992, 1e400, -1e400, 123456789012345678901]",
+    b"[0, -0, 0.0, 1e5, 1E-5, 9007199254740991, 9007199254740992]",
+    b"[1e400, -1e400, 123456789012345678901]",
     b"[" * 128 + b"]" * 128,
     b"1" * 63,
     b'{"a":1,"A":2,"b":[{"a":1},{"a":2}]}',
@@ -186,18 +195,19 @@ def test_every_prefix():
 
 
 def test_mutants():
-    pieces = re.findall(rb"\w+|\\.|[^\w\s]|\s+", b" ".join(ACCEPTED[:5] + ACCEPTED[7:])) + [
-        b"\\u0000", b"\\ud83d", b"\\ude00", b"\\u00", b"\xff", b"\x00", b"\x1f", b"\x7f", b"NaN", b"-",
-        b"Infinity", b"0", b"1e", b".", b'"a":1,', b'"a"', b",,", b"/*", b"\xef\xbb\xbf", b"\xc2\xa0",
+    seeds = ACCEPTED + [row[0] for row in PYTHON_ONLY + REFUSED if len(row[0]) < 1000]
+    pieces = re.findall(rb"\w+|\\.|[^\w\s]|\s+", b" ".join(ACCEPTED)) + [
+        b"\\u0000", b"\\ud83d", b"\\ude00", b"\\u00", b"\xff", b"\x00", b"\x1f",
+        b"\x7f", b"NaN", b"-", b"Infinity", b"0", b"1e", b".", b'"a":1,', b'"a"', b",,",
+        b"/*", b"\xef\xbb\xbf", b"\xc2\xa0",
     ]  # fmt: skip
-    seeds = ACCEPTED + [text for text, _ in PYTHON_ONLY] + [text for text, _, _ in REFUSED[:-1]]
     both, ruled = compare(list(mutants(seeds, pieces, MUTATIONS)))
     assert both > MUTATIONS / 20
     assert len(ruled) == len(OUR_RULES)
 
 
 def test_many_keys_in_little_time():
-    """A quarter of a million keys of which two are equal: sorted, not compared pair by pair."""
+    """A quarter of a million keys of which two are equal: sorted, not all compared."""
     keys = [f'"{n}":0' for n in range(250000)] + ['"0":1']
     [(accepted, answer)] = judge("json_check", [("{" + ",".join(keys) + "}").encode()])
     assert not accepted and b'the key "0" stands twice' in answer
@@ -209,11 +219,14 @@ class Text(pydantic.BaseModel):
 
 def test_strings_as_pydantic_writes_them():
     """The spec's strings, by way of the driver that prints a policy spec of a text."""
-    texts = [chr(n) for n in range(1, 0x80)] + ["\u0080", "\u2028", "\uffff", "\U0001f600", "a/b\\c"]
+    texts = [chr(n) for n in range(1, 0x80)]
+    texts += ["\u0080", "\u2028", "\uffff", "\U0001f600", "a/b\\c"]
     texts.append("".join(texts))
     answers = judge("policy_spec_print", [text.encode() for text in texts])
     for text, (_, answer) in zip(texts, answers):
-        inner = Text(text=text).model_dump_json().removeprefix('{"text":').removesuffix("}")
+        inner = (
+            Text(text=text).model_dump_json().removeprefix('{"text":').removesuffix("}")
+        )
         expected = (
             '{"class_path":"metta.agent.policy.CheckpointPolicy","data_path":"weights.safetensors",'
             f'"init_kwargs":{{"architecture_spec":{inner},"device":"cpu"}},"setup_script":null}}'

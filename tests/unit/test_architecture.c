@@ -1,4 +1,4 @@
-/* test_architecture.c - spans and limits; the language is tests/test_architecture.py */
+/* test_architecture.c - spans; the language is in tests/test_architecture.py */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

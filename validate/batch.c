@@ -1,0 +1,83 @@
+/* batch.c - one OpenMP loop over the candidates */
+#include "validate/batch.h"
+
+#include <stdlib.h>
+
+#include "base/cpus.h"
+#include "base/interrupt.h"
+#include "base/memory.h"
+#include "validate/rules.h"
+
+struct turn {
+	size_t index;
+	uint64_t nbytes;
+};
+
+static int by_size(const void *a, const void *b)
+{
+	const struct turn *x = a, *y = b;
+
+	if (x->nbytes != y->nbytes)
+		return x->nbytes > y->nbytes ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* Largest first, so that the last core is not left with the longest job. */
+static struct turn *make_turns(const struct candidates *candidates,
+			       struct error *err)
+{
+	struct turn *turns = memory_array(candidates->count, sizeof(*turns),
+					  err);
+
+	if (!turns)
+		return NULL;
+	for (size_t i = 0; i < candidates->count; i++)
+		turns[i] = (struct turn){ i, candidates->items[i].nbytes };
+	qsort(turns, candidates->count, sizeof(*turns), by_size);
+	return turns;
+}
+
+/* Each thread writes its own results; the report is the one thing shared. */
+static void work(const struct candidates *candidates,
+		 const struct turn *turns, struct result *results,
+		 struct report *report)
+{
+#pragma omp for schedule(dynamic, 1)
+	for (size_t i = 0; i < candidates->count; i++) {
+		size_t index = turns[i].index;
+
+		if (!interrupt_signal())
+			rules_judge(&results[index],
+				    &candidates->items[index]);
+#pragma omp critical(report)
+		report_done(report, index);
+	}
+}
+
+bool batch_run(const struct candidates *candidates,
+	       const struct settings *settings, struct totals *totals,
+	       struct error *err)
+{
+	unsigned threads = settings->jobs ? settings->jobs : cpus_allowed();
+	struct result *results = memory_array(candidates->count,
+					      sizeof(*results), err);
+	struct turn *turns = make_turns(candidates, err);
+	struct report report = { 0 };
+	bool ok = false;
+
+	if (!results || !turns)
+		goto done;
+	if (threads > candidates->count)
+		threads = candidates->count ? (unsigned)candidates->count : 1;
+	if (!report_begin(&report, settings, candidates, results, err))
+		goto done;
+#pragma omp parallel num_threads(threads)
+	work(candidates, turns, results, &report);
+	ok = report_end(&report, err);
+	*totals = report.totals;
+	report_free(&report);
+done:
+	free(turns);
+	free(results);
+	return ok;
+}

@@ -1,0 +1,351 @@
+/* find.c - trees of bundles */
+#define _DEFAULT_SOURCE	/* d_type, realpath() */
+#include "validate/find.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/interrupt.h"
+#include "formats/bundle.h"
+
+/* Folders still to be read. */
+struct pending {
+	char **paths;
+	size_t count, capacity;
+};
+
+struct walk {
+	struct candidates *list;
+	struct pending pending;
+	struct error *err;
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static bool ends_in(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), n = strlen(suffix);
+
+	return len >= n && strcmp(name + len - n, suffix) == 0;
+}
+
+static bool has_epoch(const char *name, bool folder)
+{
+	struct bundle_name parsed;
+	struct error too_big = { 0 };
+
+	return !bundle_parse_name(&parsed, name, folder, &too_big) ||
+	       parsed.has_epoch;
+}
+
+static struct candidate *add(struct candidates *list, const char *path,
+			     struct error *err)
+{
+	void *grown = list->items;
+	struct candidate *c;
+
+	if (!memory_grow(&grown, &list->capacity, list->count + 1, sizeof(*c),
+			 err))
+		return NULL;
+	list->items = grown;
+	c = &list->items[list->count];
+	*c = (struct candidate){ 0 };
+	c->path = arena_copy(&list->arena, path, strlen(path), err);
+	if (!c->path)
+		return NULL;
+	c->name = base_name(c->path);
+	list->count++;
+	return c;
+}
+
+/* Record why a candidate cannot be read; errno says. */
+static bool add_fault(struct candidates *list, const char *path,
+		      const char *what, struct error *err)
+{
+	struct error fault = { 0 }, *kept;
+	struct candidate *c;
+
+	error_set_errno(&fault, "%s", what);
+	c = add(list, path, err);
+	kept = arena_array(&list->arena, 1, sizeof(*kept), err);
+	if (!c || !kept)
+		return false;
+	*kept = fault;
+	c->error = kept;
+	return true;
+}
+
+static bool add_skip(struct walk *w, const char *path, const char *reason)
+{
+	struct candidate *c = add(w->list, path, w->err);
+
+	if (c)
+		c->skip = reason;
+	return c != NULL;
+}
+
+/* Is there anything of this name in the folder?  *nbytes is its size. */
+static bool holds(const char *folder, const char *name, uint64_t *nbytes,
+		  struct error *err)
+{
+	char *path = file_join(folder, name, err);
+	struct stat st;
+	bool found = path && lstat(path, &st) == 0;
+
+	*nbytes = found && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	free(path);
+	return found;
+}
+
+/* A folder whose name is no help is looked up: "." may be "run:v5". */
+static bool resolve_name(struct candidates *list, struct candidate *c,
+			 struct error *err)
+{
+	char *real;
+
+	if (strcmp(c->name, ".") != 0 && strcmp(c->name, "..") != 0)
+		return true;
+	real = realpath(c->path, NULL);
+	if (real) {
+		const char *name = base_name(real);
+
+		c->name = arena_copy(&list->arena, name, strlen(name), err);
+		free(real);
+	}
+	return c->name != NULL;
+}
+
+/*
+ * Add a folder if it is a bundle, or should be one: it has the spec, or an
+ * epoch, or was named by the user and has weights.
+ */
+static bool add_bundle(struct candidates *list, const char *path, bool named,
+		       bool *added, struct error *err)
+{
+	uint64_t spec_nbytes, weights_nbytes;
+	bool spec = holds(path, BUNDLE_SPEC, &spec_nbytes, err);
+	bool weights = holds(path, BUNDLE_WEIGHTS, &weights_nbytes, err);
+	struct candidate *c;
+
+	if (err->kind != ERROR_NONE)
+		return false;
+	*added = spec || (weights && named) || has_epoch(base_name(path), true);
+	if (!*added)
+		return true;
+	c = add(list, path, err);
+	if (!c || !resolve_name(list, c, err))
+		return false;
+	c->folder = true;
+	c->nbytes = weights_nbytes;
+	return true;
+}
+
+static bool push(struct walk *w, const char *path)
+{
+	void *grown = w->pending.paths;
+	char *copy = strdup(path);
+
+	if (!copy)
+		return error_set_memory(w->err, strlen(path) + 1);
+	if (!memory_grow(&grown, &w->pending.capacity, w->pending.count + 1,
+			 sizeof(char *), w->err)) {
+		free(copy);
+		return false;
+	}
+	w->pending.paths = grown;
+	w->pending.paths[w->pending.count++] = copy;
+	return true;
+}
+
+static bool visit_folder(struct walk *w, const char *path)
+{
+	bool added;
+
+	if (bundle_is_leftover(base_name(path)))
+		return add_skip(w, path, "left by a writer that was killed");
+	return add_bundle(w->list, path, false, &added, w->err) &&
+	       (added || push(w, path));
+}
+
+/* Files in a tree that are no bundles, but that a user could ask about. */
+static const char *known_name(const char *name)
+{
+	if (bundle_is_leftover(name))
+		return "left by a writer that was killed";
+	if (strcmp(name, "trainer_state.pt") == 0)
+		return NULL;
+	if (ends_in(name, ".mpt") || ends_in(name, ".pt"))
+		return "a legacy checkpoint; mpt-convert makes a bundle of it";
+	return NULL;
+}
+
+static bool visit_zip(struct walk *w, const char *path, const struct stat *st)
+{
+	struct candidate *c;
+
+	if (!S_ISREG(st->st_mode))
+		return add_skip(w, path, "not a regular file");
+	c = add(w->list, path, w->err);
+	if (!c)
+		return false;
+	c->nbytes = (uint64_t)st->st_size;
+	c->doubtful = !has_epoch(base_name(path), false);
+	return true;
+}
+
+static bool visit(struct walk *w, const char *path, unsigned char type)
+{
+	const char *name = base_name(path), *skip = known_name(name);
+	bool zip = ends_in(name, BUNDLE_ZIP_SUFFIX), link;
+	struct stat st;
+
+	if (type != DT_REG || zip) {
+		if (lstat(path, &st) != 0)
+			return add_fault(w->list, path, "cannot look at it",
+					 w->err);
+		link = S_ISLNK(st.st_mode);
+		if (S_ISDIR(st.st_mode))
+			return visit_folder(w, path);
+		if (link && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			return !has_epoch(name, true) ||
+			       add_skip(w, path, "a link to a folder; it is "
+					"not followed");
+	}
+	if (skip)
+		return add_skip(w, path, skip);
+	return !zip || visit_zip(w, path, &st);
+}
+
+static bool read_folder(struct walk *w, const char *path)
+{
+	DIR *folder = opendir(path);
+	struct dirent *d;
+	bool ok = false;
+
+	if (!folder)
+		return add_fault(w->list, path, "cannot read the folder",
+				 w->err);
+	while (errno = 0, (d = readdir(folder)) != NULL) {
+		char *child;
+		bool fine;
+
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		child = file_join(path, d->d_name, w->err);
+		fine = child && visit(w, child, d->d_type);
+		free(child);
+		if (!fine)
+			goto done;
+	}
+	ok = errno == 0 ||
+	     add_fault(w->list, path, "cannot read the folder", w->err);
+done:
+	closedir(folder);
+	return ok;
+}
+
+static bool walk_folder(struct candidates *list, const char *root,
+			struct error *err)
+{
+	struct walk w = { .list = list, .err = err };
+	bool ok = push(&w, root);
+
+	while (ok && w.pending.count > 0) {
+		char *path = w.pending.paths[--w.pending.count];
+
+		ok = interrupt_check(err) && read_folder(&w, path);
+		free(path);
+	}
+	while (w.pending.count > 0)
+		free(w.pending.paths[--w.pending.count]);
+	free(w.pending.paths);
+	return ok;
+}
+
+static bool add_folder(struct candidates *list, const char *path,
+		       struct error *err)
+{
+	bool added;
+
+	return add_bundle(list, path, true, &added, err) &&
+	       (added || walk_folder(list, path, err));
+}
+
+static bool add_file(struct candidates *list, const char *path,
+		     const struct stat *st, struct error *err)
+{
+	struct candidate *c = add(list, path, err);
+
+	if (!c)
+		return false;
+	c->nbytes = (uint64_t)st->st_size;
+	return true;
+}
+
+bool find_operand(struct candidates *list, const char *operand,
+		  struct error *err)
+{
+	char *path = strdup(operand);
+	size_t len = strlen(operand);
+	struct stat st;
+	bool ok;
+
+	if (!path)
+		return error_set_memory(err, len + 1);
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	if (stat(path, &st) != 0) {
+		ok = add_fault(list, path, "cannot open", err);
+	} else if (S_ISDIR(st.st_mode)) {
+		ok = add_folder(list, path, err);
+	} else if (strcmp(path, BUNDLE_SPEC) == 0) {
+		ok = add_folder(list, ".", err);
+	} else if (ends_in(path, "/" BUNDLE_SPEC)) {
+		size_t cut = len - strlen("/" BUNDLE_SPEC);
+
+		path[cut ? cut : 1] = '\0';
+		ok = add_folder(list, path, err);
+	} else {
+		ok = add_file(list, path, &st, err);
+	}
+	free(path);
+	return ok;
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct candidate *x = a, *y = b;
+	int order = strcmp(x->path, y->path);
+
+	/* One that the user named stands before the same found in a tree. */
+	return order ? order : (int)x->doubtful - (int)y->doubtful;
+}
+
+void find_sort(struct candidates *list)
+{
+	size_t kept = 0;
+
+	if (list->count == 0)
+		return;
+	qsort(list->items, list->count, sizeof(*list->items), by_path);
+	for (size_t i = 1; i < list->count; i++)
+		if (strcmp(list->items[kept].path, list->items[i].path) != 0)
+			list->items[++kept] = list->items[i];
+	list->count = kept + 1;
+}
+
+void find_free(struct candidates *list)
+{
+	free(list->items);
+	arena_free(&list->arena);
+	*list = (struct candidates){ 0 };
+}

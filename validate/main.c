@@ -1,0 +1,99 @@
+/* main.c - mpt-validate: are these bundles sound */
+#include <stdio.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "base/error.h"
+#include "base/interrupt.h"
+#include "formats/json.h"
+#include "validate/batch.h"
+#include "validate/find.h"
+#include "validate/settings.h"
+
+enum exit_status {
+	EXIT_GOOD = 0, EXIT_SOME_BAD = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3,
+	EXIT_SIGNAL = 128
+};
+
+static const char program[] = "mpt-validate";
+
+static void print_help(void)
+{
+	fputs("Usage: mpt-validate [OPTION]... BUNDLE...\n"
+	      "Say of each bundle whether it is sound, and why not.\n"
+	      "\n"
+	      "  mpt-validate run:v5             a bundle folder\n"
+	      "  mpt-validate run:v5.zip         a zip of one\n"
+	      "  mpt-validate bundles            a whole tree\n"
+	      "  mpt-validate -q -- \"$@\"         a gate: silent when good\n"
+	      "\n"
+	      "In a tree, bundles are the folders with policy_spec.json or an\n"
+	      "epoch in their name, and *.zip files.\n"
+	      "\n", stdout);
+	options_print_help(&settings_options, stdout);
+	fputs("\nExit status: 0 all sound, 1 some bad, 2 wrong usage or\n"
+	      "nothing could be done, 3 no bundle was found, 130 and 143\n"
+	      "stopped by a signal.\n", stdout);
+}
+
+static void print_version(void)
+{
+	printf("mpt-validate %s\nzlib %s\ncJSON %s\n", MPT_VERSION,
+	       zlibVersion(), json_version());
+#ifdef _OPENMP
+	printf("OpenMP %d\n", _OPENMP);
+#endif
+}
+
+/* Find, judge, report.  False if that could not be done. */
+static bool run(const struct settings *s, int *status, struct error *err)
+{
+	struct candidates candidates = { 0 };
+	struct totals totals = { 0 };
+	bool ok = false;
+
+	for (size_t i = 0; i < s->operands.count; i++)
+		if (!find_operand(&candidates, s->operands.values[i], err))
+			goto done;
+	find_sort(&candidates);
+	if (!batch_run(&candidates, s, &totals, err))
+		goto done;
+	*status = totals.bad > 0 ? EXIT_SOME_BAD : EXIT_GOOD;
+	if (totals.ok + totals.bad + totals.not_begun == 0) {
+		fprintf(stderr, "%s: no bundle was found\n", program);
+		*status = EXIT_NOTHING;
+	}
+	ok = true;
+done:
+	find_free(&candidates);
+	return ok;
+}
+
+int main(int argc, char **argv)
+{
+	struct settings settings;
+	struct error err = { 0 };
+	int status = EXIT_USAGE;
+
+	if (!settings_parse(&settings, argc, argv, &err)) {
+		error_print(stderr, program, &err);
+		fprintf(stderr, "Try \"%s --help\".\n", program);
+		return EXIT_USAGE;
+	}
+	if (settings.help) {
+		print_help();
+		status = EXIT_GOOD;
+	} else if (settings.version) {
+		print_version();
+		status = EXIT_GOOD;
+	} else {
+		interrupt_catch();
+		if (!run(&settings, &status, &err) &&
+		    err.kind != ERROR_INTERRUPTED)
+			error_print(stderr, program, &err);
+		if (interrupt_signal())
+			status = EXIT_SIGNAL + interrupt_signal();
+	}
+	settings_free(&settings);
+	return status;
+}

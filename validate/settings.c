@@ -1,0 +1,138 @@
+/* settings.c - the options of mpt-validate */
+#include "validate/settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+#define FIELD(name) offsetof(struct settings, name)
+
+enum { LIST_LIMIT = 1 << 30 };
+
+static const struct option_spec specs[] = {
+	{ "jobs", 'j', OPTION_COUNT, FIELD(jobs), 0, 256, "N",
+	  "check N bundles at once (default 0: one per processor)" },
+	{ "files-from", 0, OPTION_TEXT, FIELD(files_from), 0, 0, "FILE",
+	  "read names of bundles and folders from FILE, one a line (- is\n"
+	  "standard input)" },
+	{ "null", '0', OPTION_FLAG, FIELD(null_separated), 0, 0, NULL,
+	  "the names in --files-from end with NUL, not with a newline" },
+	{ "json", 0, OPTION_FLAG, FIELD(json), 0, 0, NULL,
+	  "print one JSON document" },
+	{ "jsonl", 0, OPTION_FLAG, FIELD(jsonl), 0, 0, NULL,
+	  "print one JSON object a line and bundle, as each is done" },
+	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), 0, 0, NULL,
+	  "print only what is bad" },
+	{ "verbose", 'v', OPTION_FLAG, FIELD(verbose), 0, 0, NULL,
+	  "print what was skipped, too" },
+	{ "color", 0, OPTION_CHOICE, FIELD(color), 0, 0, "auto|always|never",
+	  "colour the verdicts (default auto: on a terminal)" },
+	{ "help", 'h', OPTION_FLAG, FIELD(help), 0, 0, NULL,
+	  "print this and exit" },
+	{ "version", 0, OPTION_FLAG, FIELD(version), 0, 0, NULL,
+	  "print the versions of the program and its libraries" },
+};
+
+const struct option_table settings_options = {
+	specs, sizeof(specs) / sizeof(specs[0])
+};
+
+static bool usage(struct error *err, const char *text)
+{
+	return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET, "%s", text);
+}
+
+/* The whole of a file the user named; "-" is standard input. */
+static bool read_text(const char *path, struct buffer *out, struct error *err)
+{
+	bool standard = strcmp(path, "-") == 0, ok = false;
+	FILE *f = standard ? stdin : fopen(path, "re");
+	char part[4096];
+	size_t n;
+
+	if (!f)
+		goto fail;
+	while ((n = fread(part, 1, sizeof(part), f)) > 0) {
+		if (!buffer_append(out, part, n, err))
+			goto done;
+		if (out->len > LIST_LIMIT) {
+			error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+				  "over %d bytes", LIST_LIMIT);
+			goto done;
+		}
+	}
+	if (ferror(f))
+		goto fail;
+	ok = buffer_terminate(out, err);
+	goto done;
+fail:
+	error_set_errno(err, "cannot read");
+done:
+	if (f && !standard)
+		fclose(f);
+	return ok || error_in(err, path, NULL);
+}
+
+static bool read_names(struct settings *s, struct error *err)
+{
+	char end = s->null_separated ? '\0' : '\n';
+	struct buffer names = { 0 };
+
+	if (!s->files_from)
+		return true;
+	if (!read_text(s->files_from, &names, err)) {
+		buffer_free(&names);
+		return false;
+	}
+	s->names = names.data;
+	for (size_t pos = 0; pos < names.len; ) {
+		char *name = s->names + pos;
+		char *stop = memchr(name, end, names.len - pos);
+
+		if (stop)
+			*stop = '\0';
+		if (*name && !option_list_add(&s->operands, name, err))
+			return false;
+		pos = stop ? (size_t)(stop - s->names) + 1 : names.len;
+	}
+	return true;
+}
+
+static bool check(const struct settings *s, struct error *err)
+{
+	if (s->help || s->version)
+		return true;
+	if (s->operands.count == 0 && !s->files_from)
+		return usage(err, "no bundle or folder was named");
+	for (size_t i = 0; i < s->operands.count; i++)
+		if (s->operands.values[i][0] == '\0')
+			return usage(err, "an empty name was given");
+	if (s->json && s->jsonl)
+		return usage(err, "--json and --jsonl exclude each other");
+	if (s->quiet && s->verbose)
+		return usage(err, "--quiet and --verbose exclude each other");
+	if (s->null_separated && !s->files_from)
+		return usage(err, "--null belongs to --files-from");
+	return true;
+}
+
+bool settings_parse(struct settings *s, int argc, char **argv,
+		    struct error *err)
+{
+	*s = (struct settings){ 0 };
+	if (options_parse(&settings_options, s, &s->operands, argc, argv,
+			  err) &&
+	    check(s, err) && read_names(s, err))
+		return true;
+	settings_free(s);
+	return false;
+}
+
+void settings_free(struct settings *s)
+{
+	free(s->names);
+	option_list_free(&s->operands);
+	*s = (struct settings){ 0 };
+}

@@ -1,0 +1,37 @@
+/*
+ * settings.h - what the command line of mpt-validate says
+ */
+#ifndef VALIDATE_SETTINGS_H
+#define VALIDATE_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/options.h"
+
+enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
+
+struct settings {
+	bool quiet, verbose, json, jsonl, null_separated, help, version;
+	const char *files_from;
+	unsigned jobs;		/* 0: as many as are allowed */
+	unsigned color;
+
+	/* Filled in after parsing. */
+	struct option_list operands;
+	char *names;		/* owned: the content of files_from */
+};
+
+extern const struct option_table settings_options;
+
+/*
+ * Parse the command line, read --files-from, and check what belongs together.
+ * ERROR_USAGE for what the user did wrong.
+ */
+bool settings_parse(struct settings *s, int argc, char **argv,
+		    struct error *err);
+
+void settings_free(struct settings *s);
+
+#endif
