@@ -29,6 +29,8 @@ static const struct option_spec specs[] = {
 	  "print what was skipped, too" },
 	{ "color", 0, OPTION_CHOICE, FIELD(color), 0, 0, "auto|always|never",
 	  "colour the verdicts (default auto: on a terminal)" },
+	{ "list-rules", 0, OPTION_FLAG, FIELD(list_rules), 0, 0, NULL,
+	  "print the rules that a bundle is held to, and exit" },
 	{ "help", 'h', OPTION_FLAG, FIELD(help), 0, 0, NULL,
 	  "print this and exit" },
 	{ "version", 0, OPTION_FLAG, FIELD(version), 0, 0, NULL,
@@ -102,7 +104,7 @@ static bool read_names(struct settings *s, struct error *err)
 
 static bool check(const struct settings *s, struct error *err)
 {
-	if (s->help || s->version)
+	if (s->help || s->version || s->list_rules)
 		return true;
 	if (s->operands.count == 0 && !s->files_from)
 		return usage(err, "no bundle or folder was named");

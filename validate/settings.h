@@ -13,7 +13,8 @@
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct settings {
-	bool quiet, verbose, json, jsonl, null_separated, help, version;
+	bool quiet, verbose, json, jsonl, null_separated;
+	bool list_rules, help, version;
 	const char *files_from;
 	unsigned jobs;		/* 0: as many as are allowed */
 	unsigned color;
