@@ -63,7 +63,8 @@ static void show_progress(struct report *r)
 
 	if (!r->bar && choice != PROGRESS_PLAIN)
 		return;
-	if (console_seconds_since(&r->shown) < every && r->done_count < r->plan->count)
+	if (console_seconds_since(&r->shown) < every &&
+	    r->done_count < r->plan->count)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &r->shown);
 	snprintf(line, sizeof(line), "%zu of %zu files, %zu failed, %.0f s",
@@ -276,8 +277,10 @@ static void print_summary(struct report *r)
 	fprintf(stderr, "mpt-convert: %zu %s, %zu skipped, %zu failed%s; "
 		"%s to %s in %.2f s\n", t->converted,
 		r->settings->dry_run ? "would be converted" : "converted",
-		t->skipped, t->failed, rest, console_bytes(from, t->source_nbytes),
-		console_bytes(to, t->bundle_nbytes), console_seconds_since(&r->start));
+		t->skipped, t->failed, rest,
+		console_bytes(from, t->source_nbytes),
+		console_bytes(to, t->bundle_nbytes),
+		console_seconds_since(&r->start));
 }
 
 /* Lines of the map that no source needed are likely to be mistakes. */

@@ -67,8 +67,8 @@ static bool matches(const struct option_list *patterns, const char *relative)
 {
 	for (size_t i = 0; i < patterns->count; i++) {
 		const char *pattern = patterns->values[i];
-		const char *text = strchr(pattern, '/') ? relative
-							: file_base_name(relative);
+		const char *text = strchr(pattern, '/') ?
+				   relative : file_base_name(relative);
 
 		if (fnmatch(pattern, text, 0) == 0)
 			return true;

@@ -86,7 +86,8 @@ static bool has_random_part(const char *name, const char *suffix)
 {
 	size_t len = strlen(name), n = strlen(suffix);
 
-	if (!text_ends_in(name, suffix) || len < n + 10 || name[len - n - 9] != '.')
+	if (!text_ends_in(name, suffix) || len < n + 10 ||
+	    name[len - n - 9] != '.')
 		return false;
 	for (size_t i = len - n - 8; i < len - n; i++)
 		if (!(name[i] == '_' || (name[i] >= '0' && name[i] <= '9') ||

@@ -120,7 +120,8 @@ static bool add_bundle(struct candidates *list, const char *path, bool named,
 
 	if (err->kind != ERROR_NONE)
 		return false;
-	*added = spec || (weights && named) || has_epoch(file_base_name(path), true);
+	*added = spec || (weights && named) ||
+		 has_epoch(file_base_name(path), true);
 	if (!*added)
 		return true;
 	c = add(list, path, err);
