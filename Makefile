@@ -54,7 +54,9 @@ $B/convert/unpickler/restricted_code.o: $B/convert/unpickler/restricted_code.c
 	$(CC) $(BUILD_PP) $(BUILD_CF) -c -o $@ $<
 
 $(UNIT_TESTS): $B/tests/unit/%: $B/tests/unit/%.o $(call objs,formats base)
-	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ -lcmocka $(PKG_LD)
+	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ -lcmocka $(PKG_LD)
+$(filter $B/tests/unit/convert_%,$(UNIT_TESTS)): $(filter-out %/main.o,$(call objs,convert))
+$B/tests/unit/convert_allocation: TEST_LD = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
 $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 

@@ -134,8 +134,10 @@ static bool read_tensor(struct cursor *c, struct pickle_index *index,
 	if (!t->shape || !t->stride)
 		return false;
 	flags = cursor_u8(c);
-	if (c->bad || flags > (UNPICKLER_CONJ | UNPICKLER_NEG))
+	if (c->bad)
 		return nonsense(c, "it ends inside a tensor", err);
+	if (flags > (UNPICKLER_CONJ | UNPICKLER_NEG))
+		return nonsense(c, "a tensor with unknown flags", err);
 	t->conj = flags & UNPICKLER_CONJ;
 	t->neg = flags & UNPICKLER_NEG;
 	t->packed = t->dtype == DTYPE_F4;
@@ -219,6 +221,8 @@ static bool read_refusal(struct cursor *c, unsigned verdict,
 		return nonsense(c, "an unknown verdict", err);
 	if (!read_text(c, &reason, err) || !read_text(c, &key, err))
 		return false;
+	if (cursor_left(c) > 0)
+		return nonsense(c, "it goes on behind its end", err);
 	text_escape(why, sizeof(why), reason.data, reason.len);
 	text_escape(where, sizeof(where), key.data, key.len);
 	if (kinds[verdict] != ERROR_NONE)
@@ -242,10 +246,15 @@ static bool read_index(struct cursor *c, struct pickle_index *index,
 	struct text text;
 	const char **globals;
 	size_t global_count;
+	uint8_t described;
 
 	if (!read_text(c, &text, err))		/* kind, for people */
 		return false;
-	if (cursor_u8(c) != 0 &&
+	described = cursor_u8(c);
+	if (described > 1)
+		return nonsense(c, "an architecture neither there nor not",
+				err);
+	if (described &&
 	    !keep_text(c, arena, &index->architecture, NULL, err))
 		return false;
 	if (!read_storages(c, index, &dtypes, err) ||

@@ -98,7 +98,8 @@ static bool has_random_part(const char *name, const char *suffix)
 
 bool bundle_is_leftover(const char *file_name)
 {
-	return text_ends_in(file_name, ".tmp") ||
+	return (text_ends_in(file_name, ".tmp") &&
+		strcmp(file_name, ".tmp") != 0) ||
 	       (file_name[0] == '.' &&
 		has_random_part(file_name, BUNDLE_ZIP_SUFFIX));
 }

@@ -77,7 +77,7 @@ struct machine {
 
 	struct pickle_values values;
 	struct indexes stack, marks;
-	size_t fence;			/* the stack's height at the last mark */
+	size_t fence;		/* the stack's height at the last mark */
 	size_t highest;			/* it has been */
 	struct indexes memo;		/* value + 1; 0: not set */
 	size_t memo_count;		/* entries that are set */
@@ -146,7 +146,7 @@ static bool check_cost(struct machine *m)
 		     "%" PRIu64, nbytes, m->scan->memory, limit);
 }
 
-/* v is a key, or a member of a set: in one that is known to hash, if certain. */
+/* v is a key or a member of a set: in one that is known to hash, if certain. */
 static bool check_hash(struct machine *m, const struct pickle_value *v,
 		       bool certain, const char *what)
 {
@@ -294,6 +294,15 @@ static bool make_tuple(struct machine *m, size_t height)
 	return push_new(m, &tuple);
 }
 
+/* An object has been given members, and a call that copies it copies them. */
+static void charge_kept(struct machine *m, struct pickle_value *object,
+			size_t count, unsigned cost)
+{
+	charge(m, 1, KEEPER_COST);
+	charge(m, count, cost);
+	pickle_value_grow(object, count);
+}
+
 /* The values from a height on up go into the list or object below them. */
 static bool append_from(struct machine *m, size_t height)
 {
@@ -301,16 +310,29 @@ static bool append_from(struct machine *m, size_t height)
 	size_t count = m->stack.count - height;
 
 	if (target->kind == KIND_OBJECT)
-		charge(m, 1, KEEPER_COST);
-	else if (target->members.first == 0)
+		charge_kept(m, target, count, MEMBER_COST);
+	else
+		charge(m, count, MEMBER_COST);
+	if (target->kind == KIND_LIST && target->members.first == 0)
 		charge(m, 1, FIRST_MEMBER_COST);
 	for (size_t i = height; i < m->stack.count; i++)
 		if (target->kind == KIND_LIST ? !add_member(m, target, i)
 					      : !nest(m, target, at(m, i)))
 			return false;
 	pop(m, count);
-	charge(m, count, MEMBER_COST);
 	return true;
+}
+
+static void charge_pairs(struct machine *m, struct pickle_value *target,
+			 size_t count)
+{
+	if (target->kind == KIND_OBJECT) {
+		charge_kept(m, target, count, KEPT_PAIR_COST);
+		return;
+	}
+	charge(m, target->size == 0, FIRST_PAIR_COST);
+	charge(m, count, PAIR_COST);
+	pickle_value_grow(target, count);
 }
 
 /* The same with pairs of key and value, and a dict or an object. */
@@ -318,25 +340,17 @@ static bool set_from(struct machine *m, size_t height)
 {
 	struct pickle_value *target = at(m, height - 1);
 	size_t count = m->stack.count - height;
-	bool is_dict = target->kind == KIND_DICT;
 
 	if (count % 2 != 0)
 		return fault(m, ERROR_CORRUPT, "%zu values are no pairs of "
 			     "key and value", count);
 	for (size_t i = height; i < m->stack.count; i += 2)
-		if (!check_hash(m, at(m, i), is_dict, "key")
+		if (!check_hash(m, at(m, i), target->kind == KIND_DICT, "key")
 		    || !nest(m, target, at(m, i))
 		    || !nest(m, target, at(m, i + 1)))
 			return false;
+	charge_pairs(m, target, count / 2);
 	pop(m, count);
-	if (is_dict) {
-		charge(m, target->size == 0, FIRST_PAIR_COST);
-		charge(m, count / 2, PAIR_COST);
-		pickle_value_grow(target, count / 2);
-	} else {
-		charge(m, 1, KEEPER_COST);
-		charge(m, count / 2, KEPT_PAIR_COST);
-	}
 	return true;
 }
 
@@ -356,10 +370,13 @@ static bool add_from(struct machine *m, struct pickle_value *target,
 		if (target->kind == KIND_FROZENSET)
 			pickle_value_hashes(target, member);
 	}
+	if (target->kind == KIND_OBJECT)
+		charge_kept(m, target, count, SET_MEMBER_COST);
+	else
+		charge(m, count, SET_MEMBER_COST);
 	if (target->kind == KIND_SET)
 		pickle_value_grow(target, count);
 	pop(m, count);
-	charge(m, count, SET_MEMBER_COST);
 	return true;
 }
 

@@ -25,9 +25,10 @@
  *
  * This rests on what the unpickler hands out for globals.  Calling it may hash
  * and copy its arguments, the members of a list or tuple among them, and the
- * keys if those are pairs; it may not look deeper.  It returns something new,
- * not one of its arguments that can still change, and what it returns hashes by
- * identity or as a tuple of those members would.
+ * keys if those are pairs; it may not look deeper.  What it returns hashes by
+ * identity, or as a tuple of those would, and must not be, or show to a later
+ * call, a list that the pickle can still change: the scan does not see that
+ * they are one.
  *
  * What the scan cannot see is keys whose hashes collide: numbers and tuples of
  * numbers can be chosen so, and then a dict of n of them takes n^2 steps.  Give
@@ -62,9 +63,9 @@ enum {
 	PICKLE_GLOBAL_NAME_LIMIT = 1000		/* bytes */
 };
 
-/* A name that unpickling would look up; UTF-8, with a NUL behind it. */
+/* A name that unpickling would look up: UTF-8, not empty, without NUL. */
 struct pickle_global {
-	const char *module, *name;
+	const char *module, *name;	/* with a NUL behind them */
 	size_t module_len, name_len;
 	uint64_t offset;	/* of the first opcode that names it */
 };

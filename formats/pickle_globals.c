@@ -61,9 +61,10 @@ static bool check_name(const struct pickle_global *global, const char *opcode,
 		return error_set(err, ERROR_LIMIT, global->offset,
 				 "opcode %s: name of %zu bytes, limit %d",
 				 opcode, len, PICKLE_GLOBAL_NAME_LIMIT);
-	if (!text_is_utf8(name, len))
+	if (!text_is_utf8(name, len) || memchr(name, '\0', len))
 		return error_set(err, ERROR_CORRUPT, global->offset,
-				 "opcode %s: name is not UTF-8", opcode);
+				 "opcode %s: name is not UTF-8, or holds NUL",
+				 opcode);
 	return true;
 }
 

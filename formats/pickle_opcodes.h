@@ -80,7 +80,7 @@ struct pickle_opcode {
 	bool mark;		/* takes the last mark and all above it */
 	uint8_t takes;		/* values that must be there: above the last
 				   mark, or just below the mark it takes */
-	uint16_t cost;		/* bytes of memory, without members and lengths */
+	uint16_t cost;		/* bytes of memory, less members and lengths */
 };
 
 struct pickle_operand {

@@ -97,12 +97,19 @@ class Typed(typing.NamedTuple):
     x: int = 1
 
 
-class Color(enum.Enum):
+class ByValue:
+    """Python 3.11.0 to 3.11.3 pickles members by their names, all others like this."""
+
+    def __reduce_ex__(self, protocol):
+        return self.__class__, (self._value_,)
+
+
+class Color(ByValue, enum.Enum):
     RED = 1
     BLUE = "blue"
 
 
-class Number(enum.IntEnum):
+class Number(ByValue, enum.IntEnum):
     ONE = 1
 
 

@@ -1,4 +1,4 @@
-/* test_dtype.c - element types by each of their names, in the order of the format */
+/* test_dtype.c - element types by each of their names, in order */
 #include "formats/dtype.h"
 
 #include "tests/unit/check.h"

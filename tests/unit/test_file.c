@@ -396,6 +396,22 @@ static void test_join(void **state)
 	check_rows();
 }
 
+static void test_base_name(void **state)
+{
+	static const struct {
+		const char *path, *name;
+	} rows[] = {
+		{ "a/b/c", "c" }, { "c", "c" }, { "/c", "c" }, { "a/", "" },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check_text(rows[i].path, file_base_name(rows[i].path),
+			   rows[i].name);
+	check_rows();
+}
+
 #define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
 
 int main(void)
@@ -413,6 +429,7 @@ int main(void)
 		IN_A_FOLDER(test_sync_folder),
 		IN_A_FOLDER(test_make_folders),
 		IN_A_FOLDER(test_join),
+		cmocka_unit_test(test_base_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

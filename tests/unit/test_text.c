@@ -103,6 +103,10 @@ static const struct {
 	  "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
 	{ "not UTF-8", BYTES("\xff" "a\xc3"), "\\xffa\\xc3" },
 	{ "surrogate", BYTES("\xed\xa0\x80"), "\\xed\\xa0\\x80" },
+	{ "line separators", BYTES("\xe2\x80\xa8\xe2\x80\xa9"),
+	  "\\u2028\\u2029" },
+	{ "around them", BYTES("\xe2\x80\xa7\xe2\x80\xaa"),
+	  "\xe2\x80\xa7\xe2\x80\xaa" },
 };
 
 static void test_escape(void **state)
@@ -178,11 +182,34 @@ static void test_escape_is_cut_at_a_character(void **state)
 	check_rows();
 }
 
+static void test_ends_in(void **state)
+{
+	static const struct {
+		const char *text, *suffix;
+		bool ends;
+	} rows[] = {
+		{ "run:v1.mpt", ".mpt", true },
+		{ ".mpt", ".mpt", true },
+		{ "x", "", true },
+		{ "", "", true },
+		{ "mpt", ".mpt", false },
+		{ "run.MPT", ".mpt", false },
+		{ ".mpt.tmp", ".mpt", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		CHECK(rows[i].text, text_ends_in(rows[i].text, rows[i].suffix)
+		      == rows[i].ends);
+	check_rows();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_utf8_span),
 		cmocka_unit_test(test_number_of_characters),
+		cmocka_unit_test(test_ends_in),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_into_any_room),
 		cmocka_unit_test(test_escape_is_cut_at_a_character),

@@ -26,6 +26,7 @@ static const struct {
 	{ "blanks and quotes", BYTES("sp ace/a\"b'c"), false, NULL },
 	{ "letters of a language", BYTES("m\xc3\xb6" "del/x"), true, NULL },
 	{ "a colon further on", BYTES("run:v1/x"), false, NULL },
+	{ "a run of one letter", BYTES("r:v1/x"), false, NULL },
 	{ "a digit before a colon", BYTES("1:x"), false, NULL },
 	{ "no name", BYTES(""), false,
 	  "member name of 0 bytes, 1 to 1024 are allowed" },
@@ -44,7 +45,7 @@ static const struct {
 	  "member name is an absolute path" },
 	{ "only a slash", BYTES("/"), false,
 	  "member name is an absolute path" },
-	{ "drive letter", BYTES("C:x"), false,
+	{ "drive letter", BYTES("C:/x"), false,
 	  "member name starts with a drive letter" },
 	{ "small drive letter", BYTES("z:/x"), false,
 	  "member name starts with a drive letter" },
@@ -440,6 +441,72 @@ static void test_broken_deflate_stream(void **state)
 	check_rows();
 }
 
+/* ---- what fails below it ---- */
+
+static unsigned reads, failing_read;
+
+static bool read_or_fail(const void *source, uint64_t offset, void *buf,
+			 size_t len, struct error *err)
+{
+	const struct fixture *f = source;
+
+	if (++reads == failing_read)
+		return error_set(err, ERROR_IO, offset, "the disk is broken");
+	return reader_read(&f->reader, offset, buf, len, err);
+}
+
+static bool read_everything(struct fixture *f, struct error *err)
+{
+	struct reader r = { .read = read_or_fail, .source = f,
+			    .size = f->archive.len };
+	struct zip zip;
+	bool ok = true;
+
+	if (!zip_read_directory(&zip, &r, err))
+		return false;
+	for (size_t i = 0; ok && i < zip.count; i++) {
+		char *data = read_all(&zip, &zip.members[i], &r, err);
+
+		ok = data != NULL;
+		free(data);
+	}
+	zip_free(&zip);
+	return ok;
+}
+
+/* With a comment too, since then the end record is looked for. */
+static void test_every_read_fails(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned comment = 0; comment < 2; comment++) {
+		struct error none = { 0 };
+		unsigned count;
+		char row[30];
+
+		reads = failing_read = 0;
+		assert_true(read_everything(f, &none));
+		count = reads;
+		assert_in_range(count, 2 + COUNT(members) * 2, 40);
+		for (unsigned n = 1; n <= count; n++) {
+			struct error err = { 0 };
+
+			reads = 0;
+			failing_read = n;
+			snprintf(row, sizeof(row), "read %u of %u", n, count);
+			CHECK(row, !read_everything(f, &err));
+			CHECK(row, err.kind == ERROR_IO && reads == n);
+			check_text(row, err.reason, "the disk is broken");
+		}
+		f->archive.data[f->archive.len - 2] = 1;
+		bytes(&f->archive, "x", 1);
+		f->bytes = (struct reader_bytes){ f->archive.data,
+						  f->archive.len };
+		f->reader = reader_memory(&f->bytes);
+	}
+	check_rows();
+}
+
 /* ---- cut and changed ---- */
 
 static void test_every_prefix_is_refused(void **state)
@@ -528,6 +595,7 @@ int main(void)
 		WITH_ARCHIVE(test_content_in_pieces),
 		WITH_ARCHIVE(test_broken_members),
 		WITH_ARCHIVE(test_broken_deflate_stream),
+		WITH_ARCHIVE(test_every_read_fails),
 		WITH_ARCHIVE(test_every_prefix_is_refused),
 		WITH_ARCHIVE(test_every_changed_byte),
 	};

@@ -1,0 +1,115 @@
+"""The manual pages and the README, against what the programs say of themselves."""
+
+import os
+import pty
+import re
+import shlex
+import shutil
+import subprocess
+
+import pytest
+from sources import BUILD, PROJECT
+
+MANUALS = sorted((PROJECT / "man").glob("*.1"))
+README = (PROJECT / "README.md").read_text("utf-8")
+SECONDS = re.compile(r"in \d+\.\d\d s")
+
+
+def output_of(program, *arguments):
+    done = subprocess.run([BUILD / program, *arguments], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def options_of_help(program):
+    """Long name to short name, or None, of each option in --help."""
+    row = re.compile(r"^  (?:-(\w),|   ) --([a-z-]+)", re.M)
+    return {name: short or None for short, name in row.findall(output_of(program, "--help"))}
+
+
+def options_of_manual(manual):
+    """The same of the option lists: .It Fl o , Fl -output Ar folder"""
+    row = re.compile(r"^\.It Fl (?:(\w) , Fl )?-([a-z-]+)", re.M)
+    return {name: short or None for short, name in row.findall(manual.read_text("utf-8"))}
+
+
+@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
+def test_options(manual):
+    options = options_of_help(manual.stem)
+    assert len(options) > 5
+    assert options_of_manual(manual) == options
+
+
+@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
+def test_exit_statuses(manual):
+    text = manual.read_text("utf-8").partition(".Sh EXIT STATUS")[2].partition(".Sh")[0]
+    described = re.findall(r"\d+", " ".join(re.findall(r"^\.It (.*)", text, re.M)))
+    last = output_of(manual.stem, "--help").rpartition("Exit status: ")[2]
+    assert described == re.findall(r"\b\d+\b", last)
+
+
+def test_rules_of_the_validator():
+    """Each rule's id and sentence, as --list-rules prints them, in that order."""
+    manual = (PROJECT / "man/mpt-validate.1").read_text("utf-8")
+    text = manual.partition(".Sh RULES")[2].partition(".Sh")[0]
+    described = re.findall(r"^\.It Li ([a-z-]+)", text, re.M)
+    listed = re.findall(r"^([a-z-]+) ", output_of("mpt-validate", "--list-rules"), re.M)
+    assert described == listed and len(listed) > 5
+
+
+@pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
+@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
+def test_lint(manual):
+    command = ["mandoc", "-T", "lint", "-W", "warning", manual]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+# ---- README ----
+
+SHOWN = re.findall(r"^```\n\$ build/(.*?)\n(.*?)^```$", README, re.M | re.S)
+
+
+def on_a_terminal(cwd, program, *arguments):
+    """Both streams as they come; without colours and a bar, which TERM rules out."""
+    ours, theirs = pty.openpty()
+    streams = {"stdin": subprocess.DEVNULL, "stdout": theirs, "stderr": theirs}
+    process = subprocess.Popen(
+        [BUILD / program, *arguments], cwd=cwd, env={"TERM": "dumb"}, **streams
+    )
+    os.close(theirs)
+    text = b""
+    with open(ours, "rb", buffering=0) as terminal:
+        try:
+            while part := terminal.read(65536):
+                text += part
+        except OSError:     # the other end is closed
+            pass
+    process.wait(timeout=60)
+    return text.decode().replace("\r\n", "\n")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """What the runs of the README print, one after the other in one folder."""
+    cwd = tmp_path_factory.mktemp("readme")
+    os.symlink(PROJECT / "fixtures", cwd / "fixtures")
+    return [on_a_terminal(cwd, *shlex.split(command)) for command, _ in SHOWN]
+
+
+def test_readme_shows_runs():
+    assert len(SHOWN) >= 2
+
+
+@pytest.mark.parametrize("number", range(len(SHOWN)))
+def test_run_of_the_readme(seen, number):
+    """What the README shows is what one sees, the seconds apart."""
+    assert SECONDS.sub("", seen[number]) == SECONDS.sub("", SHOWN[number][1])
+
+
+def test_readme_names_what_is_there():
+    """Every folder of the README's tables, and every file of its text."""
+    named = re.findall(r"^\| `([\w/-]+/)` \|", README, re.M)
+    named += re.findall(r"\b(?:convert|validate|formats|tests|man)/[\w/]+\.\w+", README)
+    assert len(named) > 10
+    assert [name for name in named if not (PROJECT / name).exists()] == []
