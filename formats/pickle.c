@@ -146,7 +146,7 @@ static bool check_cost(struct machine *m)
 		     "%" PRIu64, nbytes, m->scan->memory, limit);
 }
 
-/* v is a key or a member of a set: in one that is known to hash, if certain. */
+/* v is a key or a member of a set, certain to be hashed or not. */
 static bool check_hash(struct machine *m, const struct pickle_value *v,
 		       bool certain, const char *what)
 {
@@ -428,16 +428,15 @@ static bool add_operand_global(struct machine *m)
 	return add_global(m, &global);
 }
 
-/* The text of v in the input, or "?". */
-static const char *text_of(const struct machine *m,
-			   const struct pickle_value *v, size_t *len)
+/* The text of v, or "?". */
+static const char *text_of(const struct pickle_value *v, size_t *len)
 {
-	if (v->kind != KIND_TEXT || v->start == 0) {
+	if (v->kind != KIND_TEXT || !v->text) {
 		*len = 1;
 		return "?";
 	}
 	*len = v->size;
-	return (const char *)m->input.base + v->start;
+	return (const char *)v->text;
 }
 
 /* --- a function for each action */
@@ -595,7 +594,7 @@ static bool do_value(struct machine *m)
 		quotes = 1;
 	if (v.kind == KIND_TEXT && (m->op->layout < LAYOUT_QUOTED_LINE
 				    || is_literal(&m->operand)))
-		v.start = m->operand.start + quotes;
+		v.text = m->operand.text + quotes;
 	pickle_value_grow(&v, len - 2 * quotes);
 	charge(m, len, v.kind == KIND_TEXT ? CHARACTER_COST : 1);
 	return push_new(m, &v);
@@ -695,8 +694,8 @@ static bool do_stack_global(struct machine *m)
 	if (!check_kind(m, module, IS(TEXT) | IS(OBJECT), "module")
 	    || !check_kind(m, name, IS(TEXT) | IS(OBJECT), "name"))
 		return false;
-	global.module = text_of(m, module, &global.module_len);
-	global.name = text_of(m, name, &global.name_len);
+	global.module = text_of(module, &global.module_len);
+	global.name = text_of(name, &global.name_len);
 	pop(m, 2);
 	return add_global(m, &global) && push(m, VALUE_GLOBAL);
 }

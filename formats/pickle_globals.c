@@ -51,8 +51,8 @@ static size_t find(const struct pickle_scan *scan,
 	return low;
 }
 
-static bool check_name(const struct pickle_global *global, const char *opcode,
-		       const char *name, size_t len, struct error *err)
+static bool check_length(const struct pickle_global *global,
+			 const char *opcode, size_t len, struct error *err)
 {
 	if (len == 0)
 		return error_set(err, ERROR_CORRUPT, global->offset,
@@ -61,11 +61,16 @@ static bool check_name(const struct pickle_global *global, const char *opcode,
 		return error_set(err, ERROR_LIMIT, global->offset,
 				 "opcode %s: name of %zu bytes, limit %d",
 				 opcode, len, PICKLE_GLOBAL_NAME_LIMIT);
-	if (!text_is_utf8(name, len) || memchr(name, '\0', len))
-		return error_set(err, ERROR_CORRUPT, global->offset,
-				 "opcode %s: name is not UTF-8, or holds NUL",
-				 opcode);
 	return true;
+}
+
+static bool check_text(const struct pickle_global *global, const char *opcode,
+		       const char *name, size_t len, struct error *err)
+{
+	if (text_is_utf8(name, len) && !memchr(name, '\0', len))
+		return true;
+	return error_set(err, ERROR_CORRUPT, global->offset,
+			 "opcode %s: name is not UTF-8, or holds NUL", opcode);
 }
 
 static bool copy_names(struct pickle_scan *scan,
@@ -104,14 +109,17 @@ bool pickle_globals_add(struct pickle_scan *scan, struct pickle_order *order,
 	bool found;
 
 	*added = false;
-	if (!check_name(global, opcode, global->module, global->module_len,
-			err)
-	    || !check_name(global, opcode, global->name, global->name_len,
-			   err))
+	if (!check_length(global, opcode, global->module_len, err)
+	    || !check_length(global, opcode, global->name_len, err))
 		return false;
 	place = find(scan, order, global, &found);
 	if (found)
 		return true;
+	if (!check_text(global, opcode, global->module, global->module_len,
+			err)
+	    || !check_text(global, opcode, global->name, global->name_len,
+			   err))
+		return false;
 	if (scan->nglobals == PICKLE_GLOBALS_LIMIT)
 		return error_set(err, ERROR_LIMIT, global->offset,
 				 "opcode %s: more than %d different globals",

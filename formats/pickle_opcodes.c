@@ -236,7 +236,6 @@ static bool read_lines(struct pickle_operand *operand,
 {
 	const struct line_rule *rule = &line_rules[op->layout];
 
-	operand->start = c->pos;
 	if (!take_line(c, &operand->text, &operand->len)
 	    || (op->layout == LAYOUT_TWO_LINES
 		&& !take_line(c, &operand->second, &operand->second_len)))
@@ -275,7 +274,6 @@ static bool read_counted(struct pickle_operand *operand,
 				 "opcode %s: operand of %" PRIu64 " bytes, "
 				 "only %zu follow", op->name, nbytes,
 				 cursor_left(c));
-	operand->start = c->pos;
 	operand->len = (size_t)nbytes;
 	operand->text = cursor_take(c, nbytes);
 	return true;
@@ -287,7 +285,8 @@ bool pickle_operand_read(struct pickle_operand *operand,
 {
 	unsigned nbytes;
 
-	*operand = (struct pickle_operand){ 0 };
+	operand->number = 0;
+	operand->len = 0;
 	if (op->layout == LAYOUT_NONE)
 		return true;
 	if (op->layout >= LAYOUT_INTEGER_LINE)

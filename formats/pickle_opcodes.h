@@ -84,10 +84,11 @@ struct pickle_opcode {
 };
 
 struct pickle_operand {
-	uint64_t number;	/* of the fixed layouts and INDEX_LINE */
-	const uint8_t *text;	/* of COUNTED and LINE layouts, no newline */
-	size_t start, len;	/* where text is in the input */
-	const uint8_t *second;	/* second of TWO_LINES */
+	uint64_t number;	/* of the fixed layouts and INDEX_LINE, else 0 */
+	size_t len;		/* of text, without newline; 0 if none */
+	/* These are set only by layouts that have them. */
+	const uint8_t *text;	/* of COUNTED and LINE layouts */
+	const uint8_t *second;	/* the other of TWO_LINES */
 	size_t second_len;
 };
 

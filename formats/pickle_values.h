@@ -60,7 +60,7 @@ struct pickle_value {
 	 */
 	uint32_t size;
 	union {
-		uint64_t start;		/* of text in the input; 0: unknown */
+		const uint8_t *text;	/* in the input; NULL: not known */
 		struct {
 			uint32_t first, last;	/* cells; 0: none */
 		} members;		/* of tuples and lists, in order */

@@ -110,6 +110,13 @@ ACCEPTED = {
     ),
     "folder by its attributes": archive(Member(b"r/", central={"attributes": 0x41FD0010}), A, V),
     "folder and a member of a name that is near it": archive(Member(b"r/a/"), Member(b"r/a."), A),
+    "a run of one letter": archive(Member(b"r:v1/data.pkl", b"x")),
+    "names that differ by more than case": archive(
+        *(Member(b"r/" + name, b"x") for name in (b"@", b"`", b"[", b"{"))
+    ),
+    "non-ASCII names that differ in case": archive(
+        *(Member(f"r/{name}".encode(), b"x", flags=UTF8) for name in "\u00c9\u00e9")
+    ),
     "non-ASCII names": archive(Member("m\u00f6del/\u65e5".encode(), b"x", flags=UTF8)),
     # What these are is for their reader to see, who looks names up exactly.
     "only capitals": archive(Member(b"r/DATA.PKL", b"A"), Member(b"r/VERSION", b"3\n")),
@@ -336,6 +343,10 @@ REFUSED = {
     "names that differ in case": (
         archive(A, Member(b"r/DATA.PKL", b"B"), V), "unsafe", None,
         "or names that differ only in case"),
+    "names that differ in the case of A": (
+        archive(Member(b"r/A"), Member(b"r/a")), "unsafe", None, "differ only in case"),
+    "names that differ in the case of Z": (
+        archive(Member(b"r/z"), Member(b"r/Z")), "unsafe", None, "differ only in case"),
     "NUL in a name": (
         archive(changed(A, name=b"r/data.pkl\0.txt"), V), "unsafe", DIRECTORY + 5,
         "member name holds byte 0x00"),

@@ -113,7 +113,7 @@ static void test_collisions(void **state)
 		{ "only below DataParallel",
 		  { "module.a", "module._orig_mod.a" },
 		  "would both become \"a\"" },
-		{ "both names are given",
+		{ "names are escaped",
 		  { "n._orig_mod.\x1b", "n.\x1b" },
 		  "would both become \"n.\\x1b\"" },
 		{ "twice from the start, and changed",
@@ -135,6 +135,26 @@ static void test_collisions(void **state)
 		arena_free(&sd.arena);
 	}
 	check_rows();
+}
+
+/* Both names are given as they were, in either order. */
+static void test_collision_names_both(void **state)
+{
+	static const char *const keys[KEYS] = { "x", "_orig_mod.a", "a" };
+	struct tensor tensors[KEYS];
+	struct state_dict sd;
+	struct keys_report report;
+	struct error err = { 0 };
+	const char *first;
+
+	(void)state;
+	fill(&sd, tensors, keys);
+	assert_false(keys_normalise(&sd, &report, &err));
+	assert_non_null(strstr(err.reason, "\"_orig_mod.a\""));
+	first = strstr(err.reason, "\"a\"");
+	assert_non_null(first);
+	assert_non_null(strstr(first + 1, "\"a\""));
+	arena_free(&sd.arena);
 }
 
 /* Keys may hold NUL: what is behind it counts. */
@@ -160,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_normalise),
 		cmocka_unit_test(test_collisions),
+		cmocka_unit_test(test_collision_names_both),
 		cmocka_unit_test(test_keys_with_nul),
 	};
 

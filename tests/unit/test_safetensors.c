@@ -598,6 +598,10 @@ static const struct {
 	  { { BYTES("w"), DTYPE_F4, 2, { 2, 3 }, 6, true } },
 	  "{'w':{'dtype':'F4','shape':[2,6],'data_offsets':[0,6]}} ",
 	  { 0 }, { 0 }, 70 },
+	{ "two values in a byte, the largest size", 1,
+	  { { BYTES("w"), DTYPE_F4, 2, { 0, UINT64_MAX / 2 }, 0, true } },
+	  "{'w':{'dtype':'F4','shape':[0,18446744073709551614],"
+	  "'data_offsets':[0,0]}}      ", { 0 }, { 0 }, 88 },
 	{ "read from such a file: it does not", 1,
 	  { { BYTES("w"), DTYPE_F4, 2, { 2, 6 }, 6, false } },
 	  "{'w':{'dtype':'F4','shape':[2,6],'data_offsets':[0,6]}} ",

@@ -27,7 +27,12 @@ static const struct {
 	{ "letters of a language", BYTES("m\xc3\xb6" "del/x"), true, NULL },
 	{ "a colon further on", BYTES("run:v1/x"), false, NULL },
 	{ "a run of one letter", BYTES("r:v1/x"), false, NULL },
-	{ "a digit before a colon", BYTES("1:x"), false, NULL },
+	{ "two bytes of a run", BYTES("C:"), false, NULL },
+	{ "a digit before a colon", BYTES("1:/x"), false, NULL },
+	{ "no letters before a colon", BYTES("@:/x"), false, NULL },
+	{ "nor these", BYTES("[:/x"), false, NULL },
+	{ "nor these either", BYTES("`:/x"), false, NULL },
+	{ "nor this", BYTES("{:/x"), false, NULL },
 	{ "no name", BYTES(""), false,
 	  "member name of 0 bytes, 1 to 1024 are allowed" },
 	{ "NUL", BYTES("r/data.pkl\0.txt"), false,
@@ -45,9 +50,13 @@ static const struct {
 	  "member name is an absolute path" },
 	{ "only a slash", BYTES("/"), false,
 	  "member name is an absolute path" },
-	{ "drive letter", BYTES("C:/x"), false,
+	{ "first drive letter", BYTES("A:/x"), false,
 	  "member name starts with a drive letter" },
-	{ "small drive letter", BYTES("z:/x"), false,
+	{ "last drive letter", BYTES("Z:/x"), false,
+	  "member name starts with a drive letter" },
+	{ "first small drive letter", BYTES("a:/x"), false,
+	  "member name starts with a drive letter" },
+	{ "last small drive letter, alone", BYTES("z:/"), false,
 	  "member name starts with a drive letter" },
 	{ "empty folder", BYTES("r//data.pkl"), false,
 	  "member name with an empty folder" },
@@ -381,6 +390,9 @@ static const struct {
 	{ "stream cut to nothing", "r/empty-deflated", 0, -2, 0, 0,
 	  ERROR_TRUNCATED, 0,
 	  "compressed data of 0 bytes ends before its deflate stream" },
+	{ "a byte behind the stream", "r/deflated", 0, 1, 0, 34,
+	  ERROR_CORRUPT, 34,
+	  "its deflate stream ends 1 bytes before its data" },
 	{ "bytes behind the stream", "r/deflated", 0, 3, 0, 34,
 	  ERROR_CORRUPT, 34,
 	  "its deflate stream ends 3 bytes before its data" },
@@ -425,6 +437,24 @@ static void test_broken_members(void **state)
 	}
 	zip_stream_close(NULL);
 	free(data);
+	check_rows();
+}
+
+/* What is left counts from where the stream stands. */
+static void test_read_past_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct error err = { 0 };
+	struct zip_stream *s = zip_stream_open(&f->zip, find(f, "r/stored"),
+					       &f->reader, &err);
+	char got[12];
+
+	assert_non_null(s);
+	assert_true(zip_stream_read(s, got, 5, &err));
+	assert_false(zip_stream_read(s, got, 8, &err));
+	check_fault("past the end", &err, ERROR_TRUNCATED, 5,
+		    "8 bytes are needed here, only 7 follow");
+	zip_stream_close(s);
 	check_rows();
 }
 
@@ -594,6 +624,7 @@ int main(void)
 		WITH_ARCHIVE(test_content),
 		WITH_ARCHIVE(test_content_in_pieces),
 		WITH_ARCHIVE(test_broken_members),
+		WITH_ARCHIVE(test_read_past_the_end),
 		WITH_ARCHIVE(test_broken_deflate_stream),
 		WITH_ARCHIVE(test_every_read_fails),
 		WITH_ARCHIVE(test_every_prefix_is_refused),
