@@ -116,7 +116,8 @@ static const struct option_spec *find_long(struct parse *p, const char *name,
 		if (o->name[len] == '\0')
 			return o;
 		if (found) {
-			usage(p, "\"--", name, "\" could be more than one option");
+			usage(p, "\"--", name,
+			      "\" could be more than one option");
 			return NULL;
 		}
 		found = o;

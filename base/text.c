@@ -54,6 +54,13 @@ bool text_is_utf8(const char *text, size_t len)
 	return text_utf8_span(text, len) == len;
 }
 
+bool text_ends_in(const char *text, const char *suffix)
+{
+	size_t len = strlen(text), n = strlen(suffix);
+
+	return len >= n && strcmp(text + len - n, suffix) == 0;
+}
+
 bool text_is_line_separator(const char *character, size_t len)
 {
 	return len == 3 && (memcmp(character, "\xe2\x80\xa8", 3) == 0 ||

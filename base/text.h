@@ -17,6 +17,9 @@ size_t text_utf8_span(const char *text, size_t len);
 
 bool text_is_utf8(const char *text, size_t len);
 
+/* Is suffix the end of text, both NUL-terminated? */
+bool text_ends_in(const char *text, const char *suffix);
+
 /* U+2028 or U+2029, which some programs take for the end of a line. */
 bool text_is_line_separator(const char *character, size_t len);
 

@@ -35,15 +35,16 @@ static void print_help(void)
 	      "<run>:v<epoch> with policy_spec.json and weights.safetensors.\n"
 	      "\n", stdout);
 	options_print_help(&settings_options, stdout);
-	fputs("\nExit status: 0 all converted, 1 some failed, 2 wrong usage or\n"
+	fputs("\n"
+	      "Exit status: 0 all converted, 1 some failed, 2 wrong usage or\n"
 	      "nothing could be done, 3 nothing to convert was found, 130 and\n"
 	      "143 stopped by a signal.\n", stdout);
 }
 
 static void print_version(void)
 {
-	printf("mpt-convert %s\nzlib %s\ncJSON %s\n", MPT_VERSION, zlibVersion(),
-	       json_version());
+	printf("mpt-convert %s\nzlib %s\ncJSON %s\n", MPT_VERSION,
+	       zlibVersion(), json_version());
 #ifdef _OPENMP
 	printf("OpenMP %d\n", _OPENMP);
 #endif

@@ -21,7 +21,7 @@
 
 struct job {
 	const struct source *source;
-	const char *dest;	/* of the bundle; NULL if there is nothing to do */
+	const char *dest;	/* of the bundle; NULL: nothing to do */
 	struct source_name name;
 	const struct error *error;	/* why it cannot be done, or NULL */
 	const struct job *same_as;	/* an earlier job for this bundle: this

@@ -5,10 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
-#include "base/interrupt.h"
+#include "base/console.h"
 #include "base/text.h"
 #include "formats/json.h"
 
@@ -23,51 +21,6 @@ static const char *const colors[] = {
 };
 
 /* ---- small things ---- */
-
-static bool want_color(unsigned choice)
-{
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	if (choice != COLOR_AUTO)
-		return choice == COLOR_ALWAYS;
-	if ((no && *no) || (term && strcmp(term, "dumb") == 0))
-		return false;
-	return isatty(STDOUT_FILENO);
-}
-
-static bool want_bar(unsigned choice)
-{
-	const char *term = getenv("TERM");
-
-	if (choice != PROGRESS_AUTO)
-		return choice == PROGRESS_BAR;
-	return isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
-}
-
-static double seconds_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - then->tv_sec) +
-	       (double)(now.tv_nsec - then->tv_nsec) / 1e9;
-}
-
-/* "1.5 MB": powers of 1000, three digits. */
-static const char *human(char buf[32], uint64_t nbytes)
-{
-	static const char *const units[] = { "B", "kB", "MB", "GB", "TB" };
-	double value = (double)nbytes;
-	size_t unit = 0;
-
-	while (value >= 999.5 && unit < 4) {
-		value /= 1000;
-		unit++;
-	}
-	snprintf(buf, 32, value < 99.95 && unit > 0 ? "%.1f %s" : "%.0f %s",
-		 value, units[unit]);
-	return buf;
-}
 
 /* A malloc'ed copy that is safe on a terminal; NULL if memory is short. */
 static char *escaped(const char *text)
@@ -106,22 +59,19 @@ static void show_progress(struct report *r)
 {
 	unsigned choice = r->settings->progress;
 	double every = r->bar ? 0.1 : 30;
-	struct winsize size = { 0 };
 	char line[160];
-	int width = 79;
 
 	if (!r->bar && choice != PROGRESS_PLAIN)
 		return;
-	if (seconds_since(&r->shown) < every && r->done_count < r->plan->count)
+	if (console_seconds_since(&r->shown) < every &&
+	    r->done_count < r->plan->count)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &r->shown);
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
-		width = size.ws_col - 1;
 	snprintf(line, sizeof(line), "%zu of %zu files, %zu failed, %.0f s",
 		 r->done_count, r->plan->count, r->totals.failed,
-		 seconds_since(&r->start));
+		 console_seconds_since(&r->start));
 	if (r->bar)
-		fprintf(stderr, "\r\033[K%.*s", width, line);
+		fprintf(stderr, "\r\033[K%.*s", console_width(), line);
 	else
 		fprintf(stderr, "mpt-convert: %s\n", line);
 	fflush(stderr);
@@ -149,7 +99,7 @@ static void print_verdict(struct report *r, const struct job *job,
 	if (result->status == STATUS_CONVERTED)
 		buffer_print(&line, &ignored, " -> %s (%zu tensors, %s)", dest,
 			     result->tensor_count,
-			     human(amount, result->bundle_nbytes));
+			     console_bytes(amount, result->bundle_nbytes));
 	if (result->status == STATUS_SKIPPED)
 		buffer_print(&line, &ignored, ": %s", result->reason);
 	buffer_print(&line, &ignored, "\n");
@@ -299,8 +249,8 @@ bool report_begin(struct report *r, const struct settings *settings,
 	r->done = memory_array(plan->count, sizeof(*r->done), err);
 	if (!r->done)
 		return false;
-	r->color = want_color(settings->color);
-	r->bar = want_bar(settings->progress);
+	r->color = console_want_color(settings->color);
+	r->bar = console_want_bar(settings->progress);
 	clock_gettime(CLOCK_MONOTONIC, &r->start);
 	r->shown = r->start;
 	if (settings->json)
@@ -338,8 +288,10 @@ static void print_summary(struct report *r)
 	fprintf(stderr, "mpt-convert: %zu %s, %zu skipped, %zu failed%s; "
 		"%s to %s in %.2f s\n", t->converted,
 		r->settings->dry_run ? "would be converted" : "converted",
-		t->skipped, t->failed, rest, human(from, t->source_nbytes),
-		human(to, t->bundle_nbytes), seconds_since(&r->start));
+		t->skipped, t->failed, rest,
+		console_bytes(from, t->source_nbytes),
+		console_bytes(to, t->bundle_nbytes),
+		console_seconds_since(&r->start));
 }
 
 /* Lines of the map that no source needed are likely to be mistakes. */
@@ -372,7 +324,7 @@ static void print_json_summary(struct report *r)
 	json_put_u64(&w, "not_begun", r->totals.not_begun);
 	json_put_u64(&w, "source_bytes", r->totals.source_nbytes);
 	json_put_u64(&w, "bundle_bytes", r->totals.bundle_nbytes);
-	json_put_real(&w, "seconds", seconds_since(&r->start));
+	json_put_real(&w, "seconds", console_seconds_since(&r->start));
 	json_close(&w, '}');
 	buffer_append(&r->json, "}\n", 2, &r->error);
 	out(r, r->json.data, r->json.len);

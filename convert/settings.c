@@ -1,16 +1,13 @@
 /* settings.c - the options of mpt-convert */
 #include "convert/settings.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
+#include "base/input.h"
 #include "formats/architecture.h"
 
 #define FIELD(name) offsetof(struct settings, name)
-
-enum { LIST_LIMIT = 1 << 30 };
 
 static const struct option_spec specs[] = {
 	{ "output", 'o', OPTION_TEXT, FIELD(output), 0, 0, "FOLDER",
@@ -85,37 +82,6 @@ static bool usage(struct error *err, const char *text)
 	return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET, "%s", text);
 }
 
-/* The whole of a file the user named; "-" is standard input. */
-static bool read_text(const char *path, struct buffer *out, struct error *err)
-{
-	bool standard = strcmp(path, "-") == 0, ok = false;
-	FILE *f = standard ? stdin : fopen(path, "re");
-	char part[4096];
-	size_t n;
-
-	if (!f)
-		goto fail;
-	while ((n = fread(part, 1, sizeof(part), f)) > 0) {
-		if (!buffer_append(out, part, n, err))
-			goto done;
-		if (out->len > LIST_LIMIT) {
-			error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
-				  "over %d bytes", LIST_LIMIT);
-			goto done;
-		}
-	}
-	if (ferror(f))
-		goto fail;
-	ok = buffer_terminate(out, err);
-	goto done;
-fail:
-	error_set_errno(err, "cannot read");
-done:
-	if (f && !standard)
-		fclose(f);
-	return ok || error_in(err, path, NULL);
-}
-
 static bool read_architecture(struct settings *s, struct error *err)
 {
 	struct architecture parsed = { 0 };
@@ -127,7 +93,7 @@ static bool read_architecture(struct settings *s, struct error *err)
 	if (!text)
 		return true;
 	if (from_file) {
-		if (!read_text(text + 1, &raw, err))
+		if (!input_read(&raw, text + 1, err))
 			goto done;
 		text = raw.data;
 	}
@@ -156,7 +122,7 @@ static bool read_map(struct settings *s, struct error *err)
 
 	if (!s->architecture_map_option)
 		return true;
-	if (!read_text(s->architecture_map_option, &content, err)) {
+	if (!input_read(&content, s->architecture_map_option, err)) {
 		buffer_free(&content);
 		return false;
 	}
@@ -167,27 +133,10 @@ static bool read_map(struct settings *s, struct error *err)
 
 static bool read_names(struct settings *s, struct error *err)
 {
-	char end = s->null_separated ? '\0' : '\n', *p;
-	struct buffer names = { 0 };
-
-	if (!s->files_from)
-		return true;
-	if (!read_text(s->files_from, &names, err)) {
-		buffer_free(&names);
-		return false;
-	}
-	s->names = names.data;
-	for (p = s->names; p < s->names + names.len; ) {
-		size_t left = (size_t)(s->names + names.len - p);
-		char *stop = memchr(p, end, left);
-
-		if (stop)
-			*stop = '\0';
-		if (*p && !option_list_add(&s->operands, p, err))
-			return false;
-		p += (stop ? (size_t)(stop - p) : left) + 1;
-	}
-	return true;
+	return !s->files_from ||
+	       (input_read(&s->names, s->files_from, err) &&
+		input_split(&s->operands, &s->names,
+			    s->null_separated ? '\0' : '\n', err));
 }
 
 static bool check(const struct settings *s, struct error *err)
@@ -242,7 +191,7 @@ bool settings_parse(struct settings *s, int argc, char **argv,
 void settings_free(struct settings *s)
 {
 	free(s->architecture);
-	free(s->names);
+	buffer_free(&s->names);
 	architecture_map_free(&s->architecture_map);
 	option_list_free(&s->init_kwargs);
 	option_list_free(&s->include);

@@ -9,13 +9,11 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/options.h"
 #include "convert/architecture_map.h"
 
 #define SETTINGS_NO_EPOCH UINT_MAX
-
-enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-enum progress { PROGRESS_AUTO, PROGRESS_BAR, PROGRESS_PLAIN, PROGRESS_NONE };
 
 struct settings {
 	const char *output;
@@ -29,14 +27,14 @@ struct settings {
 	const char *files_from;
 	struct option_list include, exclude;
 	unsigned jobs;		/* 0: as many as are allowed */
-	unsigned color, progress;
+	unsigned color, progress;	/* enum console_color, _progress */
 
 	/* Filled in after parsing. */
 	char *architecture;	/* owned; stripped; NULL if none was given */
 	size_t architecture_len;
 	struct architecture_map architecture_map;
 	struct option_list operands;
-	char *names;		/* owned: the content of files_from */
+	struct buffer names;	/* the content of files_from */
 };
 
 extern const struct option_table settings_options;

@@ -154,8 +154,8 @@ static bool died(struct unpickler *u, struct error *err)
 
 	if (WIFSIGNALED(status))
 		return error_set(err, ERROR_PYTHON, ERROR_NO_OFFSET,
-				 "the unpickler was ended by signal %d while it "
-				 "read the pickle", WTERMSIG(status));
+				 "the unpickler was ended by signal %d while "
+				 "it read the pickle", WTERMSIG(status));
 	return error_set(err, ERROR_PYTHON, ERROR_NO_OFFSET,
 			 "the unpickler ended with status %d instead of "
 			 "answering%s", WEXITSTATUS(status),

@@ -11,20 +11,15 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/path_stack.h"
 #include "convert/emit.h"
 #include "formats/bundle.h"
-
-/* Folders still to be read. */
-struct pending {
-	char **paths;
-	size_t count, capacity;
-};
 
 struct walk {
 	struct sources *sources;
 	const struct walk_filter *filter;
 	size_t root_len;	/* what comes off a path to make it relative */
-	struct pending pending;
+	struct path_stack pending;
 	struct stat output;
 	bool have_output;
 	struct error *err;
@@ -72,8 +67,8 @@ static bool matches(const struct option_list *patterns, const char *relative)
 {
 	for (size_t i = 0; i < patterns->count; i++) {
 		const char *pattern = patterns->values[i];
-		const char *text = strchr(pattern, '/') ? relative
-							: file_base_name(relative);
+		const char *text = strchr(pattern, '/') ?
+				   relative : file_base_name(relative);
 
 		if (fnmatch(pattern, text, 0) == 0)
 			return true;
@@ -139,23 +134,6 @@ static bool add_file(struct walk *w, const char *path)
 	return true;
 }
 
-static bool push(struct walk *w, const char *path)
-{
-	void *grown = w->pending.paths;
-	char *copy = strdup(path);
-
-	if (!copy)
-		return error_set_memory(w->err, strlen(path) + 1);
-	if (!memory_grow(&grown, &w->pending.capacity, w->pending.count + 1,
-			 sizeof(char *), w->err)) {
-		free(copy);
-		return false;
-	}
-	w->pending.paths = grown;
-	w->pending.paths[w->pending.count++] = copy;
-	return true;
-}
-
 /* A folder's own fault is reported like a file's. */
 static bool add_folder_fault(struct walk *w, const char *path)
 {
@@ -196,7 +174,7 @@ static bool visit(struct walk *w, const char *path, unsigned char type)
 		return add_file(w, path);
 	if (is_output(w, &st) || emit_is_temporary(file_base_name(path)))
 		return true;
-	return push(w, path);
+	return path_stack_push(&w->pending, path, w->err);
 }
 
 static bool read_folder(struct walk *w, const char *path)
@@ -230,17 +208,14 @@ done:
 
 static bool walk_folder(struct walk *w, const char *root)
 {
-	bool ok = push(w, root);
+	bool ok = path_stack_push(&w->pending, root, w->err);
+	char *path;
 
-	while (ok && w->pending.count > 0) {
-		char *path = w->pending.paths[--w->pending.count];
-
+	while (ok && (path = path_stack_pop(&w->pending)) != NULL) {
 		ok = interrupt_check(w->err) && read_folder(w, path);
 		free(path);
 	}
-	while (w->pending.count > 0)
-		free(w->pending.paths[--w->pending.count]);
-	free(w->pending.paths);
+	path_stack_free(&w->pending);
 	return ok;
 }
 

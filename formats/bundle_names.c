@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 /* As Python's Path.stem: the last dot cuts, unless it is first or last. */
 static size_t stem_length(const char *name)
 {
@@ -79,19 +81,13 @@ bool bundle_folder_hidden(const char *folder_name)
 	       !stem.has_epoch;
 }
 
-static bool ends_in(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), n = strlen(suffix);
-
-	return len > n && strcmp(name + len - n, suffix) == 0;
-}
-
 /* Are the 8 characters before the suffix as Python's tempfile makes them? */
 static bool has_random_part(const char *name, const char *suffix)
 {
 	size_t len = strlen(name), n = strlen(suffix);
 
-	if (!ends_in(name, suffix) || len < n + 10 || name[len - n - 9] != '.')
+	if (!text_ends_in(name, suffix) || len < n + 10 ||
+	    name[len - n - 9] != '.')
 		return false;
 	for (size_t i = len - n - 8; i < len - n; i++)
 		if (!(name[i] == '_' || (name[i] >= '0' && name[i] <= '9') ||
@@ -102,7 +98,7 @@ static bool has_random_part(const char *name, const char *suffix)
 
 bool bundle_is_leftover(const char *file_name)
 {
-	return ends_in(file_name, ".tmp") ||
+	return text_ends_in(file_name, ".tmp") ||
 	       (file_name[0] == '.' &&
 		has_random_part(file_name, BUNDLE_ZIP_SUFFIX));
 }

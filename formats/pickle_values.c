@@ -132,13 +132,7 @@ void pickle_values_call(const struct pickle_values *vs,
 			struct pickle_value *result,
 			const struct pickle_value *arguments)
 {
-	uint32_t cell;
-
-	if (arguments->kind != KIND_TUPLE) {
-		pickle_value_hashes(result, arguments);
-		return;
-	}
-	for (cell = arguments->members.first; cell != 0;
+	for (uint32_t cell = arguments->members.first; cell != 0;
 	     cell = vs->cells[cell].next)
 		count_argument(vs, result,
 			       &vs->values[vs->cells[cell].value]);

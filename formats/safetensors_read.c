@@ -154,7 +154,8 @@ static bool unicode_escape(struct scan *s)
 
 static bool escape(struct scan *s)
 {
-	static const char letters[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
+	static const char letters[] = "\"\\/bfnrt";
+	static const char values[] = "\"\\/\b\f\n\r\t";
 	const char *found;
 	char c;
 
@@ -206,7 +207,7 @@ static bool string_is(const struct scan *s, const char *text)
 		memcmp(s->string.data, text, s->string.len) == 0);
 }
 
-/* A bare decimal integer below 2^64: no sign, fraction, exponent, zero first. */
+/* A bare decimal integer below 2^64: no sign, point, exponent or zero first. */
 static bool number(struct scan *s, uint64_t *value)
 {
 	size_t start;

@@ -27,7 +27,7 @@ struct tensor {
 	size_t rank;
 	const uint64_t *shape;	/* [rank], in torch elements */
 	const uint64_t *stride;	/* [rank], in elements; NULL: row-major */
-	uint64_t start;		/* of the first element, in its storage, bytes */
+	uint64_t start;		/* of the first element in its storage, bytes */
 	uint64_t nelements;	/* set by tensor_check() */
 	uint64_t nbytes;	/* as written, row-major: set likewise */
 	size_t storage;		/* index of its storage */

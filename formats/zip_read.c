@@ -595,7 +595,7 @@ static bool check_descriptor(const struct zip_member *m,
 	return true;
 }
 
-/* What starts at m must end where the next thing starts: no hole, no overlap. */
+/* A member must end where the next thing starts: no hole, no overlap. */
 static bool check_coverage(const struct zip_member *m,
 			   const struct reader *r, uint64_t next,
 			   struct error *err)

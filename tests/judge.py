@@ -4,9 +4,8 @@ import os
 import random
 import struct
 import subprocess
-from pathlib import Path
 
-BUILD = Path(os.environ.get("MPT_BUILD", "build"))
+from sources import BUILD
 
 # How many texts a differential test makes; CI asks for more than a developer waits for.
 MUTATIONS = int(os.environ.get("MPT_MUTATIONS", "20000"))
@@ -15,7 +14,9 @@ MUTATIONS = int(os.environ.get("MPT_MUTATIONS", "20000"))
 def judge(driver, texts):
     """A list of (accepted, answer) for a list of byte strings."""
     stream = b"".join(struct.pack("<I", len(text)) + text for text in texts)
-    done = subprocess.run([BUILD / "tests/drivers" / driver], input=stream, capture_output=True)
+    done = subprocess.run(
+        [BUILD / "tests/drivers" / driver], input=stream, capture_output=True
+    )
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     lines = done.stdout.split(b"\n")[:-1]
     assert len(lines) == len(texts)
@@ -23,7 +24,7 @@ def judge(driver, texts):
 
 
 def mutants(seeds, pieces, count, seed=0):
-    """Texts made of the seeds by one to four edits: pieces put in, bytes changed, cut, moved."""
+    """Texts made of the seeds by one to four edits."""
     choose = random.Random(seed)
     for _ in range(count):
         text = bytearray(choose.choice(seeds))

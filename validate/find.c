@@ -10,33 +10,15 @@
 
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/path_stack.h"
+#include "base/text.h"
 #include "formats/bundle.h"
-
-/* Folders still to be read. */
-struct pending {
-	char **paths;
-	size_t count, capacity;
-};
 
 struct walk {
 	struct candidates *list;
-	struct pending pending;
+	struct path_stack pending;
 	struct error *err;
 };
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-static bool ends_in(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), n = strlen(suffix);
-
-	return len >= n && strcmp(name + len - n, suffix) == 0;
-}
 
 static bool has_epoch(const char *name, bool folder)
 {
@@ -62,7 +44,7 @@ static struct candidate *add(struct candidates *list, const char *path,
 	c->path = arena_copy(&list->arena, path, strlen(path), err);
 	if (!c->path)
 		return NULL;
-	c->name = base_name(c->path);
+	c->name = file_base_name(c->path);
 	list->count++;
 	return c;
 }
@@ -116,7 +98,7 @@ static bool resolve_name(struct candidates *list, struct candidate *c,
 		return true;
 	real = realpath(c->path, NULL);
 	if (real) {
-		const char *name = base_name(real);
+		const char *name = file_base_name(real);
 
 		c->name = arena_copy(&list->arena, name, strlen(name), err);
 		free(real);
@@ -138,7 +120,8 @@ static bool add_bundle(struct candidates *list, const char *path, bool named,
 
 	if (err->kind != ERROR_NONE)
 		return false;
-	*added = spec || (weights && named) || has_epoch(base_name(path), true);
+	*added = spec || (weights && named) ||
+		 has_epoch(file_base_name(path), true);
 	if (!*added)
 		return true;
 	c = add(list, path, err);
@@ -149,31 +132,14 @@ static bool add_bundle(struct candidates *list, const char *path, bool named,
 	return true;
 }
 
-static bool push(struct walk *w, const char *path)
-{
-	void *grown = w->pending.paths;
-	char *copy = strdup(path);
-
-	if (!copy)
-		return error_set_memory(w->err, strlen(path) + 1);
-	if (!memory_grow(&grown, &w->pending.capacity, w->pending.count + 1,
-			 sizeof(char *), w->err)) {
-		free(copy);
-		return false;
-	}
-	w->pending.paths = grown;
-	w->pending.paths[w->pending.count++] = copy;
-	return true;
-}
-
 static bool visit_folder(struct walk *w, const char *path)
 {
 	bool added;
 
-	if (bundle_is_leftover(base_name(path)))
+	if (bundle_is_leftover(file_base_name(path)))
 		return add_skip(w, path, "left by a writer that was killed");
 	return add_bundle(w->list, path, false, &added, w->err) &&
-	       (added || push(w, path));
+	       (added || path_stack_push(&w->pending, path, w->err));
 }
 
 /* Files in a tree that are no bundles, but that a user could ask about. */
@@ -183,7 +149,7 @@ static const char *known_name(const char *name)
 		return "left by a writer that was killed";
 	if (strcmp(name, "trainer_state.pt") == 0)
 		return NULL;
-	if (ends_in(name, ".mpt") || ends_in(name, ".pt"))
+	if (text_ends_in(name, ".mpt") || text_ends_in(name, ".pt"))
 		return "a legacy checkpoint; mpt-convert makes a bundle of it";
 	return NULL;
 }
@@ -198,14 +164,14 @@ static bool visit_zip(struct walk *w, const char *path, const struct stat *st)
 	if (!c)
 		return false;
 	c->nbytes = (uint64_t)st->st_size;
-	c->doubtful = !has_epoch(base_name(path), false);
+	c->doubtful = !has_epoch(file_base_name(path), false);
 	return true;
 }
 
 static bool visit(struct walk *w, const char *path, unsigned char type)
 {
-	const char *name = base_name(path), *skip = known_name(name);
-	bool zip = ends_in(name, BUNDLE_ZIP_SUFFIX), link;
+	const char *name = file_base_name(path), *skip = known_name(name);
+	bool zip = text_ends_in(name, BUNDLE_ZIP_SUFFIX), link;
 	struct stat st;
 
 	if (type != DT_REG || zip) {
@@ -257,17 +223,14 @@ static bool walk_folder(struct candidates *list, const char *root,
 			struct error *err)
 {
 	struct walk w = { .list = list, .err = err };
-	bool ok = push(&w, root);
+	bool ok = path_stack_push(&w.pending, root, err);
+	char *path;
 
-	while (ok && w.pending.count > 0) {
-		char *path = w.pending.paths[--w.pending.count];
-
+	while (ok && (path = path_stack_pop(&w.pending)) != NULL) {
 		ok = interrupt_check(err) && read_folder(&w, path);
 		free(path);
 	}
-	while (w.pending.count > 0)
-		free(w.pending.paths[--w.pending.count]);
-	free(w.pending.paths);
+	path_stack_free(&w.pending);
 	return ok;
 }
 
@@ -309,7 +272,7 @@ bool find_operand(struct candidates *list, const char *operand,
 		ok = add_folder(list, path, err);
 	} else if (strcmp(path, BUNDLE_SPEC) == 0) {
 		ok = add_folder(list, ".", err);
-	} else if (ends_in(path, "/" BUNDLE_SPEC)) {
+	} else if (text_ends_in(path, "/" BUNDLE_SPEC)) {
 		size_t cut = len - strlen("/" BUNDLE_SPEC);
 
 		path[cut ? cut : 1] = '\0';

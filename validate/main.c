@@ -8,6 +8,7 @@
 #include "formats/json.h"
 #include "validate/batch.h"
 #include "validate/find.h"
+#include "validate/rules.h"
 #include "validate/settings.h"
 
 enum exit_status {
@@ -43,6 +44,17 @@ static void print_version(void)
 #ifdef _OPENMP
 	printf("OpenMP %d\n", _OPENMP);
 #endif
+}
+
+static void print_rules(void)
+{
+	struct rule_list list = rules_all();
+
+	for (size_t i = 0; i < list.count; i++)
+		printf("%-18s %-6s %s\n", list.rules[i].id,
+		       list.rules[i].severity == SEVERITY_ERROR ? "error" :
+								  "note",
+		       list.rules[i].sentence);
 }
 
 /* Find, judge, report.  False if that could not be done. */
@@ -85,6 +97,9 @@ int main(int argc, char **argv)
 		status = EXIT_GOOD;
 	} else if (settings.version) {
 		print_version();
+		status = EXIT_GOOD;
+	} else if (settings.list_rules) {
+		print_rules();
 		status = EXIT_GOOD;
 	} else {
 		interrupt_catch();

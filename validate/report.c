@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/console.h"
 #include "base/text.h"
 #include "formats/bundle.h"
 #include "formats/json.h"
@@ -19,26 +20,6 @@ static const struct look {
 	[VERDICT_BAD] = { "bad", "\033[31m" },
 	[VERDICT_SKIPPED] = { "skipped", "\033[33m" },
 };
-
-static bool want_color(unsigned choice)
-{
-	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-
-	if (choice != COLOR_AUTO)
-		return choice == COLOR_ALWAYS;
-	if ((no && *no) || (term && strcmp(term, "dumb") == 0))
-		return false;
-	return isatty(STDOUT_FILENO);
-}
-
-static double seconds_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)(now.tv_sec - then->tv_sec) +
-	       (double)(now.tv_nsec - then->tv_nsec) / 1e9;
-}
 
 /* Print r->line and empty it. */
 static void flush_line(struct report *r, FILE *stream)
@@ -213,7 +194,7 @@ bool report_begin(struct report *r, const struct settings *settings,
 	r->done = memory_array(candidates->count, sizeof(*r->done), err);
 	if (!r->done)
 		return false;
-	r->color = want_color(settings->color);
+	r->color = console_want_color(settings->color);
 	clock_gettime(CLOCK_MONOTONIC, &r->start);
 	if (settings->json)
 		fputs("{\"bundles\":[\n", stdout);
@@ -253,7 +234,7 @@ static void print_summary(const struct report *r)
 	fprintf(stderr, "mpt-validate: %zu ok, %zu bad, %zu skipped%s%s; %"
 		PRIu64 " bytes in %.2f s\n", t->ok, t->bad, t->skipped,
 		listed ? "" : " (-v lists them)", rest, t->nbytes,
-		seconds_since(&r->start));
+		console_seconds_since(&r->start));
 }
 
 static void print_json_summary(struct report *r)
@@ -267,7 +248,7 @@ static void print_json_summary(struct report *r)
 	json_put_u64(&w, "skipped", r->totals.skipped);
 	json_put_u64(&w, "not_begun", r->totals.not_begun);
 	json_put_u64(&w, "bytes", r->totals.nbytes);
-	json_put_real(&w, "seconds", seconds_since(&r->start));
+	json_put_real(&w, "seconds", console_seconds_since(&r->start));
 	json_close(&w, '}');
 	buffer_print(&r->line, &r->error, "}\n");
 	flush_line(r, stdout);

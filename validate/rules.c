@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "formats/keys.h"
 #include "validate/open.h"
 
@@ -43,13 +44,6 @@ static bool check_container(struct subject *s, struct error *err)
 	return open_container(&s->container, c->path, c->folder, err);
 }
 
-static bool ends_in(const char *name, const char *suffix)
-{
-	size_t len = strlen(name), n = strlen(suffix);
-
-	return len >= n && strcmp(name + len - n, suffix) == 0;
-}
-
 /* The kind of legacy checkpoint that an archive without a spec is, or NULL. */
 static const char *legacy_kind(const struct container *c)
 {
@@ -57,7 +51,7 @@ static const char *legacy_kind(const struct container *c)
 	    open_has_member(c, "policy.pt"))
 		return "a legacy .mpt checkpoint";
 	for (size_t i = 0; i < c->zip.count; i++)
-		if (ends_in(c->zip.members[i].name, "/data.pkl"))
+		if (text_ends_in(c->zip.members[i].name, "/data.pkl"))
 			return "a torch checkpoint";
 	return NULL;
 }
@@ -65,7 +59,7 @@ static const char *legacy_kind(const struct container *c)
 static bool check_legacy(struct subject *s, struct error *err)
 {
 	bool spec = open_has_member(&s->container, BUNDLE_SPEC);
-	bool mpt = ends_in(s->candidate->name, ".mpt");
+	bool mpt = text_ends_in(s->candidate->name, ".mpt");
 	const char *kind = NULL;
 
 	if (s->container.folder)

@@ -1,15 +1,9 @@
 /* settings.c - the options of mpt-validate */
 #include "validate/settings.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "base/memory.h"
+#include "base/input.h"
 
 #define FIELD(name) offsetof(struct settings, name)
-
-enum { LIST_LIMIT = 1 << 30 };
 
 static const struct option_spec specs[] = {
 	{ "jobs", 'j', OPTION_COUNT, FIELD(jobs), 0, 256, "N",
@@ -29,6 +23,8 @@ static const struct option_spec specs[] = {
 	  "print what was skipped, too" },
 	{ "color", 0, OPTION_CHOICE, FIELD(color), 0, 0, "auto|always|never",
 	  "colour the verdicts (default auto: on a terminal)" },
+	{ "list-rules", 0, OPTION_FLAG, FIELD(list_rules), 0, 0, NULL,
+	  "print the rules that a bundle is held to, and exit" },
 	{ "help", 'h', OPTION_FLAG, FIELD(help), 0, 0, NULL,
 	  "print this and exit" },
 	{ "version", 0, OPTION_FLAG, FIELD(version), 0, 0, NULL,
@@ -44,65 +40,17 @@ static bool usage(struct error *err, const char *text)
 	return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET, "%s", text);
 }
 
-/* The whole of a file the user named; "-" is standard input. */
-static bool read_text(const char *path, struct buffer *out, struct error *err)
-{
-	bool standard = strcmp(path, "-") == 0, ok = false;
-	FILE *f = standard ? stdin : fopen(path, "re");
-	char part[4096];
-	size_t n;
-
-	if (!f)
-		goto fail;
-	while ((n = fread(part, 1, sizeof(part), f)) > 0) {
-		if (!buffer_append(out, part, n, err))
-			goto done;
-		if (out->len > LIST_LIMIT) {
-			error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
-				  "over %d bytes", LIST_LIMIT);
-			goto done;
-		}
-	}
-	if (ferror(f))
-		goto fail;
-	ok = buffer_terminate(out, err);
-	goto done;
-fail:
-	error_set_errno(err, "cannot read");
-done:
-	if (f && !standard)
-		fclose(f);
-	return ok || error_in(err, path, NULL);
-}
-
 static bool read_names(struct settings *s, struct error *err)
 {
-	char end = s->null_separated ? '\0' : '\n';
-	struct buffer names = { 0 };
-
-	if (!s->files_from)
-		return true;
-	if (!read_text(s->files_from, &names, err)) {
-		buffer_free(&names);
-		return false;
-	}
-	s->names = names.data;
-	for (size_t pos = 0; pos < names.len; ) {
-		char *name = s->names + pos;
-		char *stop = memchr(name, end, names.len - pos);
-
-		if (stop)
-			*stop = '\0';
-		if (*name && !option_list_add(&s->operands, name, err))
-			return false;
-		pos = stop ? (size_t)(stop - s->names) + 1 : names.len;
-	}
-	return true;
+	return !s->files_from ||
+	       (input_read(&s->names, s->files_from, err) &&
+		input_split(&s->operands, &s->names,
+			    s->null_separated ? '\0' : '\n', err));
 }
 
 static bool check(const struct settings *s, struct error *err)
 {
-	if (s->help || s->version)
+	if (s->help || s->version || s->list_rules)
 		return true;
 	if (s->operands.count == 0 && !s->files_from)
 		return usage(err, "no bundle or folder was named");
@@ -132,7 +80,7 @@ bool settings_parse(struct settings *s, int argc, char **argv,
 
 void settings_free(struct settings *s)
 {
-	free(s->names);
+	buffer_free(&s->names);
 	option_list_free(&s->operands);
 	*s = (struct settings){ 0 };
 }

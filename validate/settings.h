@@ -8,19 +8,19 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "base/options.h"
 
-enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
-
 struct settings {
-	bool quiet, verbose, json, jsonl, null_separated, help, version;
+	bool quiet, verbose, json, jsonl, null_separated;
+	bool list_rules, help, version;
 	const char *files_from;
 	unsigned jobs;		/* 0: as many as are allowed */
-	unsigned color;
+	unsigned color;		/* enum console_color */
 
 	/* Filled in after parsing. */
 	struct option_list operands;
-	char *names;		/* owned: the content of files_from */
+	struct buffer names;	/* the content of files_from */
 };
 
 extern const struct option_table settings_options;

@@ -291,7 +291,7 @@ def write_mpt(directory, number, seed):
         for name, tensor in builder.state_dict().items()
     }
     metadata = builder.pick.choice([None, {"format": "pt"}, {"ключ": 'a "b"\n'}])
-    text = f"random.{builder.attribute()}.Config(note={builder.name()!r})"
+    text = f"random.policy_{number}.Config(note={builder.name()!r})"
     members = [
         ("weights.safetensors", safetensors.torch.save(weights, metadata)),
         ("modelarchitecture.txt", builder.pick.choice(["", "\n  "]) + text + "\n"),
