@@ -133,7 +133,6 @@ static void print_people(struct report *r, const struct job *job,
 			error_print(stderr, "mpt-convert", result->error);
 		else
 			fprintf(stderr, "mpt-convert: out of memory\n");
-		return;
 	}
 	if (r->settings->quiet)
 		return;

@@ -60,7 +60,8 @@ bool zip_check_name(const char *name, size_t len, bool utf8_flag,
 	if (name[0] == '/')
 		return error_set(err, ERROR_UNSAFE, offset,
 				 "member name is an absolute path");
-	if (len >= 2 && name[1] == ':' && is_letter(name[0]))
+	/* Without a slash behind it, it is a run of one letter: "r:v1/". */
+	if (len >= 3 && name[1] == ':' && name[2] == '/' && is_letter(name[0]))
 		return error_set(err, ERROR_UNSAFE, offset,
 				 "member name starts with a drive letter");
 	return check_components(name, len, offset, err);

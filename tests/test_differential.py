@@ -18,8 +18,8 @@ pytest.importorskip("pydantic", reason="the policy spec is printed by pydantic")
 
 DIFFERENTIAL = PROJECT / "tests" / "differential"
 ARCHITECTURE = "random.Policy(note='é \"quoted\" \\\\ back', rate=1e-05)"
-TORCH_CHECKPOINTS = 250
-MPT_CHECKPOINTS = 100
+TORCH_CHECKPOINTS = 160
+MPT_CHECKPOINTS = 80
 
 
 def torch_release(python):

@@ -57,7 +57,7 @@ class Builder:
     def name(self):
         if self.chance(0.7):
             return self.pick.choice(PLAIN_NAMES) + self.pick.choice(["", "_a", ".b"])
-        length = self.pick.randint(0, 8)
+        length = self.pick.randint(1, 8)  # torch lets no module have an empty name
         return "".join(self.pick.choice(ODD_CHARACTERS) for _ in range(length))
 
     def attribute(self):
