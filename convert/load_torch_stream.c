@@ -58,6 +58,7 @@ static bool scan_head(struct head *head, struct error *err)
 
 	for (size_t i = 0; i < sizeof(part_names) / sizeof(*part_names); i++) {
 		struct pickle_scan scan;
+		size_t len;
 
 		if (i == 3)
 			head->object = at;
@@ -67,12 +68,12 @@ static bool scan_head(struct head *head, struct error *err)
 				err->offset += at;
 			return error_in(err, NULL, part_names[i]);
 		}
+		len = (size_t)scan.nbytes;
 		pickle_scan_free(&scan);
-		if (i == 1 && !is_version(head->bytes + at,
-					  (size_t)scan.nbytes))
+		if (i == 1 && !is_version(head->bytes + at, len))
 			return error_set(err, ERROR_UNSUPPORTED, at,
 					 "the protocol version is not 1001");
-		at += (size_t)scan.nbytes;
+		at += len;
 	}
 	head->end = at;
 	return true;
