@@ -306,8 +306,11 @@ bool unpickler_index(struct unpickler *u, const struct pickle_request *request,
 		free(answer);
 		return false;
 	}
-	if (pickle_index_parse(index, answer, len, err))
+	if (pickle_index_parse(index, answer, len, err)) {
+		index->answer = answer;
 		return true;
+	}
+	free(answer);
 	if (err->kind == ERROR_PYTHON)
 		reap(u, true);	/* it can no longer be believed */
 	return false;

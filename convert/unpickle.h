@@ -66,7 +66,7 @@ struct pickle_index {
 	size_t note_count;
 	const char **globals;	/* "module name", in order of first use */
 	size_t global_count;
-	uint8_t *answer;	/* what storages' bytes borrow from */
+	uint8_t *answer;	/* what storages' bytes borrow from; owned */
 	bool not_a_policy;		/* e.g. a trainer state; why is in
 					   notes[0], and nothing else is set */
 };
@@ -85,9 +85,9 @@ void unpickler_stop(struct unpickler *u);
 
 /*
  * Parse the body of an answer; the part of unpickler_index() without I/O.
- * The answer is malloc'ed and goes over to the index, also on failure.
+ * The bytes of storages borrow from it.
  */
-bool pickle_index_parse(struct pickle_index *index, uint8_t *answer,
+bool pickle_index_parse(struct pickle_index *index, const void *answer,
 			size_t len, struct error *err);
 
 #endif

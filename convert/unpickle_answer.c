@@ -61,9 +61,8 @@ static bool read_count(struct cursor *c, size_t min, size_t *count,
 static bool read_inline(struct cursor *c, struct pickle_storage *storage,
 			struct error *err)
 {
-	uint64_t len;
-
 	uint8_t inside = cursor_u8(c);
+	uint64_t len;
 
 	if (inside > 1)
 		return nonsense(c, "a storage neither inside nor out", err);
@@ -336,14 +335,14 @@ static bool read_index(struct cursor *c, struct pickle_index *index,
 	return true;
 }
 
-bool pickle_index_parse(struct pickle_index *index, uint8_t *answer,
+bool pickle_index_parse(struct pickle_index *index, const void *answer,
 			size_t len, struct error *err)
 {
 	struct cursor c = cursor_over(answer, len);
 	uint8_t verdict = cursor_u8(&c);
 	bool ok;
 
-	*index = (struct pickle_index){ .answer = answer };
+	*index = (struct pickle_index){ 0 };
 	if (c.bad)
 		ok = nonsense(&c, "it is empty", err);
 	else if (verdict == UNPICKLER_INDEX)
