@@ -29,7 +29,7 @@ BUILD_PP := -I. -I$B -D_POSIX_C_SOURCE=200809L -DMPT_VERSION='"$(VERSION)"' $(PK
 BUILD_CF := -std=c11 -fopenmp -fvisibility=hidden $(WARN) $(SAN_CF) $(CFLAGS)
 
 # The helper's Python, in the order of its imports.
-HELPER_PY := $(patsubst %,convert/unpickler/%.py,restricted state_dict architecture answer)
+HELPER_PY := $(patsubst %,convert/unpickler/%.py,inert tensors table restricted layouts state_dict find architecture answer)
 
 PROGRAMS := mpt-convert mpt-unpickler mpt-validate
 sources = $(wildcard $(addsuffix /*.c,$1))

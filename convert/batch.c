@@ -34,7 +34,8 @@ static void work(const struct batch *b, const char *spill_folder)
 	struct error no_scratch = { 0 };
 	struct scratch scratch;
 
-	scratch_init(&scratch, spill_folder, &no_scratch);
+	scratch_init(&scratch, spill_folder, b->settings->state_dict_key,
+		     &no_scratch);
 #pragma omp for schedule(dynamic, 1)
 	for (size_t i = 0; i < b->plan->count; i++) {
 		const struct job *job = &b->plan->jobs[b->plan->order[i]];

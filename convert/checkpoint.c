@@ -5,27 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "convert/load.h"
 
-enum { HEAD_SIZE = 32 };
-
-/* How a pickle of torch's magic number begins, by protocol. */
-static const struct magic {
-	const char *bytes;
-	size_t len;
-} stream_magics[] = {
-	{ "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e", 15 },
-	{ "\x80\x03\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e", 15 },
-	{ "\x80\x04\x95\x0d\0\0\0\0\0\0\0\x8a\x0a\x6c\xfc\x9c\x46\xf9", 18 },
-	{ "\x80\x05\x95\x0d\0\0\0\0\0\0\0\x8a\x0a\x6c\xfc\x9c\x46\xf9", 18 },
-	{ "L119547037146038801333356L\n", 27 },
-};
-
 bool scratch_init(struct scratch *s, const char *spill_folder,
-		  struct error *err)
+		  const char *state_dict_path, struct error *err)
 {
-	*s = (struct scratch){ .spill_folder = spill_folder };
+	*s = (struct scratch){ .spill_folder = spill_folder,
+			       .state_dict_path = state_dict_path };
 	s->buffer = malloc(SCRATCH_BUFFER_SIZE);
 	if (!s->buffer)
 		return error_set_memory(err, SCRATCH_BUFFER_SIZE);
@@ -40,47 +26,13 @@ void scratch_free(struct scratch *s)
 	*s = (struct scratch){ 0 };
 }
 
-static bool refuse(struct error *err, const char *what)
-{
-	return error_set(err, ERROR_UNSUPPORTED, 0, "%s", what);
-}
-
-static bool is_stream(const uint8_t *head, size_t len)
-{
-	for (size_t i = 0; i < sizeof(stream_magics) / sizeof(*stream_magics);
-	     i++)
-		if (len >= stream_magics[i].len &&
-		    memcmp(head, stream_magics[i].bytes,
-			   stream_magics[i].len) == 0)
-			return true;
-	return false;
-}
-
-/* Say what a file that is no zip looks like. */
-static bool refuse_head(const uint8_t *head, size_t len, struct error *err)
-{
-	if (len == 0)
-		return refuse(err, "the file is empty");
-	if (is_stream(head, len))
-		return refuse(err, "a torch.save file of before torch 1.6; "
-			      "this version reads only the zip form");
-	if (len > 8 && head[8] == '{')
-		return refuse(err, "looks like a bare safetensors file, which "
-			      "is no legacy checkpoint");
-	if (head[0] == 0x80 && len > 1 && head[1] <= 5)
-		return refuse(err, "a pickle that is no torch.save file");
-	if (text_utf8_span((const char *)head, len) + 3 >= len &&
-	    !memchr(head, 0, len))
-		return refuse(err, "looks like text, not like a checkpoint");
-	return refuse(err, "none of the forms a checkpoint has had");
-}
-
 static const struct zip_member *at_root(const struct checkpoint *c,
 					const char *name)
 {
 	return zip_find_member(&c->outer, name, strlen(name));
 }
 
+/* The kinds of zip that hold a checkpoint, and the ones that do not. */
 static bool load_zip(struct checkpoint *c, struct scratch *scratch,
 		     struct error *err)
 {
@@ -97,34 +49,29 @@ static bool load_zip(struct checkpoint *c, struct scratch *scratch,
 		return true;
 	}
 	if (weights + policy + torch > 1)
-		return refuse(err, "two kinds of checkpoint in one zip "
-			      "archive");
+		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+				 "two kinds of checkpoint in one zip archive");
 	if (weights)
 		return load_mpt_zip(c, scratch, err);
 	if (policy)
 		return load_policy_zip(c, scratch, err);
-	if (!torch)
-		return refuse(err, "a zip archive without weights.safetensors, "
-			      "policy.pt or <root>/data.pkl");
-	c->era = "torch archive";
 	c->archive = c->outer;
 	c->outer = (struct zip){ 0 };
-	return load_torch_archive(c, &c->source, scratch, err);
+	return load_torch_zip(c, &c->source, scratch, err);
 }
 
 static bool load(struct checkpoint *c, struct scratch *scratch,
 		 struct error *err)
 {
-	uint8_t head[HEAD_SIZE];
-	size_t len = c->file.size < HEAD_SIZE ? (size_t)c->file.size
-					      : HEAD_SIZE;
+	uint8_t magic[4] = { 0 };
 
 	c->source = file_reader(&c->file);
-	if (!reader_read(&c->source, 0, head, len, err))
+	if (c->source.size >= sizeof(magic) &&
+	    !reader_read(&c->source, 0, magic, sizeof(magic), err))
 		return false;
-	if (len < 4 || !zip_is_magic(head))
-		return refuse_head(head, len, err);
-	return load_zip(c, scratch, err);
+	if (zip_is_magic(magic))
+		return load_zip(c, scratch, err);
+	return load_torch(c, &c->source, scratch, err);
 }
 
 bool checkpoint_open(struct checkpoint *c, const char *path,

@@ -33,12 +33,14 @@ struct scratch {
 	struct gather gather;
 	uint8_t *buffer;	/* SCRATCH_BUFFER_SIZE bytes, or NULL yet */
 	const char *spill_folder;	/* for unnamed temporary files */
+	const char *state_dict_path;	/* which to take of several, or NULL */
 };
 
 #define SCRATCH_BUFFER_SIZE (1u << 20)
 
+/* Both strings are borrowed. */
 bool scratch_init(struct scratch *s, const char *spill_folder,
-		  struct error *err);
+		  const char *state_dict_path, struct error *err);
 void scratch_free(struct scratch *s);
 
 /* The bytes that a torch archive keeps for one storage. */
@@ -47,6 +49,7 @@ struct storage {
 	const char *name;	/* of its member; borrowed from the zip */
 	uint32_t crc;
 	bool check_crc;		/* not verified yet, and there is one */
+	bool big_endian;
 };
 
 struct checkpoint {
@@ -57,6 +60,8 @@ struct checkpoint {
 	const char *architecture_origin;	/* for reports, or NULL */
 	const char *skip;		/* why it is none to convert, or NULL */
 	struct notes notes;
+	const char **globals;		/* that a pickle named; in the arena */
+	size_t global_count;
 
 	/* The rest is for the loaders. */
 	struct file file, spill;

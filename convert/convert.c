@@ -181,14 +181,20 @@ static bool note_names(const struct job *job, struct notes *notes,
 }
 
 /* Take over what the report needs before the checkpoint is closed. */
-static void keep_facts(struct checkpoint *c, struct result *result)
+static bool keep_facts(struct checkpoint *c, struct result *result,
+		       struct error *err)
 {
+	bool ok = true;
+
 	result->era = c->era;
 	result->architecture_origin = c->architecture_origin;
 	result->tensor_count = c->weights.count;
 	result->source_nbytes = c->file.size;
 	result->notes = c->notes;
 	c->notes = (struct notes){ 0 };
+	for (size_t i = 0; ok && i < c->global_count; i++)
+		ok = notes_add(&result->globals, err, "%s", c->globals[i]);
+	return ok;
 }
 
 static bool skip(struct result *result, const char *reason, struct error *err)
@@ -271,7 +277,7 @@ static bool convert(const struct job *job, size_t index,
 	} else {
 		ok = write_bundle(job, index, settings, &c, scratch, &emitted,
 				  result, err);
-		keep_facts(&c, result);
+		ok = keep_facts(&c, result, err) && ok;
 		result->bundle_nbytes = emitted.nbytes;
 		result->status = STATUS_CONVERTED;
 		if (ok && emitted.existing != EXISTING_NONE)
@@ -317,5 +323,6 @@ void result_free(struct result *result)
 {
 	free(result->error);
 	notes_free(&result->notes);
+	notes_free(&result->globals);
 	*result = (struct result){ 0 };
 }

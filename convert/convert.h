@@ -30,6 +30,7 @@ struct result {
 	size_t tensor_count;
 	uint64_t source_nbytes, bundle_nbytes;
 	struct notes notes;
+	struct notes globals;	/* that its pickle named */
 };
 
 /* Do job number 'index' of a plan.  Whatever happens is in *result. */

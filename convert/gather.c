@@ -217,10 +217,25 @@ static bool check_bits(const struct tensor *t, struct error *err)
 	return true;
 }
 
-static void resolve_bits(const struct tensor *t, uint8_t *p, size_t nbytes)
+/* Turn the bytes of each part around. */
+static void swap_parts(uint8_t *p, size_t nbytes, size_t part)
+{
+	for (size_t i = 0; i < nbytes; i += part)
+		for (size_t j = 0; j < part / 2; j++) {
+			uint8_t kept = p[i + j];
+
+			p[i + j] = p[i + part - 1 - j];
+			p[i + part - 1 - j] = kept;
+		}
+}
+
+/* Make of the bytes in the source the values they stand for. */
+static void resolve(const struct tensor *t, uint8_t *p, size_t nbytes)
 {
 	size_t part = dtype_info(t->dtype)->part;
 
+	if (t->big_endian)
+		swap_parts(p, nbytes, part);
 	if (t->conj)
 		negate_floats(p, nbytes, part, 1, 2);
 	if (t->neg && is_integer(t->dtype))
@@ -281,7 +296,7 @@ static bool gather_boxes(const struct work *w, const struct tensor *t,
 			if (!interrupt_check(w->err) ||
 			    !gather_box(w, b, at, 0))
 				return false;
-			resolve_bits(t, w->out, nbytes);
+			resolve(t, w->out, nbytes);
 			if (!sink_write(sink, w->out, nbytes, w->err))
 				return false;
 		}

@@ -4,7 +4,7 @@
  * A strided tensor is cut into boxes that are contiguous in the output, and
  * each box into spans that are dense in the source, so that both fit into two
  * fixed buffers whatever the tensor's size and strides.  Conjugated and
- * negated views get their real values here.
+ * negated views and big-endian elements get their real values here.
  */
 #ifndef CONVERT_GATHER_H
 #define CONVERT_GATHER_H
@@ -27,7 +27,7 @@ void gather_free(struct gather *g);
 
 /*
  * Write the elements of t, which tensor_check() accepted for this storage, to
- * the sink, row-major and with conj and neg resolved.
+ * the sink, row-major, little-endian, with conj and neg resolved.
  */
 bool gather_tensor(struct gather *g, const struct tensor *t,
 		   const struct reader *storage, struct sink *sink,

@@ -35,18 +35,51 @@ bool load_member(const struct zip *zip, const struct zip_member *member,
 	return ok;
 }
 
+static bool open_spill(struct checkpoint *c, const struct scratch *scratch,
+		       struct error *err)
+{
+	return c->spill.path ||
+	       file_create_unnamed(&c->spill, scratch->spill_folder, err);
+}
+
+static bool append_spill(struct checkpoint *c, const void *bytes, size_t len,
+			 struct error *err)
+{
+	if (!file_write(&c->spill, c->spill_used, bytes, len, err))
+		return false;
+	c->spill_used += len;
+	c->spill.size = c->spill_used;
+	return true;
+}
+
+/* The last len bytes of what was spilled. */
+static bool show_spilled(const struct checkpoint *c, uint64_t len,
+			 struct reader *spilled, struct error *err)
+{
+	struct reader whole = file_reader(&c->spill);
+
+	return reader_window(spilled, &whole, c->spill_used - len, len, err);
+}
+
+bool load_spill_bytes(struct checkpoint *c, const uint8_t *bytes, size_t len,
+		      struct scratch *scratch, struct reader *spilled,
+		      struct error *err)
+{
+	return open_spill(c, scratch, err) &&
+	       append_spill(c, bytes, len, err) &&
+	       show_spilled(c, len, spilled, err);
+}
+
 bool load_spill_member(struct checkpoint *c, const struct zip *zip,
 		       const struct zip_member *member,
 		       const struct reader *bytes, struct scratch *scratch,
 		       struct reader *spilled, struct error *err)
 {
 	struct zip_stream *stream = NULL;
-	uint64_t start = c->spill_used, left = member->usize;
-	struct reader whole;
+	uint64_t left = member->usize;
 	bool ok = false;
 
-	if (!c->spill.path &&
-	    !file_create_unnamed(&c->spill, scratch->spill_folder, err))
+	if (!open_spill(c, scratch, err))
 		return false;
 	stream = zip_stream_open(zip, member, bytes, err);
 	if (!stream)
@@ -57,16 +90,12 @@ bool load_spill_member(struct checkpoint *c, const struct zip *zip,
 
 		if (!interrupt_check(err) ||
 		    !zip_stream_read(stream, scratch->buffer, n, err) ||
-		    !file_write(&c->spill, c->spill_used, scratch->buffer, n,
-				err))
+		    !append_spill(c, scratch->buffer, n, err))
 			goto done;
-		c->spill_used += n;
 		left -= n;
 	}
-	c->spill.size = c->spill_used;
-	whole = file_reader(&c->spill);
 	ok = zip_stream_finish(stream, err) &&
-	     reader_window(spilled, &whole, start, member->usize, err);
+	     show_spilled(c, member->usize, spilled, err);
 done:
 	zip_stream_close(stream);
 	return ok;

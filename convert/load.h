@@ -18,15 +18,31 @@
 bool load_mpt_zip(struct checkpoint *c, struct scratch *scratch,
 		  struct error *err);
 
-/* c->outer holds policy.pt at its root: a torch archive in a zip. */
+/* c->outer holds policy.pt at its root: what torch.save made, in a zip. */
 bool load_policy_zip(struct checkpoint *c, struct scratch *scratch,
 		     struct error *err);
 
-/* c->archive was read from 'bytes' and holds <root>/data.pkl. */
+/* 'bytes' should be what torch.save wrote, in any form, or a plain pickle. */
+bool load_torch(struct checkpoint *c, const struct reader *bytes,
+		struct scratch *scratch, struct error *err);
+
+/* The same for a zip archive: c->archive was read from 'bytes'. */
+bool load_torch_zip(struct checkpoint *c, const struct reader *bytes,
+		    struct scratch *scratch, struct error *err);
+
+/* c->archive was read from 'bytes' and load_is_torch_archive(). */
 bool load_torch_archive(struct checkpoint *c, const struct reader *bytes,
 			struct scratch *scratch, struct error *err);
 
-/* Does the archive hold a member <root>/data.pkl, as torch.save makes it? */
+/* 'bytes' starts with the magic number of a torch stream. */
+bool load_torch_stream(struct checkpoint *c, const struct reader *bytes,
+		       struct scratch *scratch, struct error *err);
+
+/* 'bytes' may be a pickle that torch.save did not make. */
+bool load_pickle(struct checkpoint *c, const struct reader *bytes,
+		 struct scratch *scratch, struct error *err);
+
+/* Does the archive hold a pickle where torch.save or torch.package puts it? */
 bool load_is_torch_archive(const struct zip *zip);
 
 /*
@@ -36,6 +52,11 @@ bool load_is_torch_archive(const struct zip *zip);
 bool load_member(const struct zip *zip, const struct zip_member *member,
 		 const struct reader *bytes, size_t limit, char **data,
 		 size_t *len, struct error *err);
+
+/* Put bytes into the checkpoint's unnamed temporary file and show them there. */
+bool load_spill_bytes(struct checkpoint *c, const uint8_t *bytes, size_t len,
+		      struct scratch *scratch, struct reader *spilled,
+		      struct error *err);
 
 /*
  * Inflate a member into the checkpoint's unnamed temporary file and show it

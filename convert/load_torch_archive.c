@@ -6,6 +6,13 @@
  *	<root>/version		"3"
  *	<root>/byteorder	"little" or "big" (since 2.0)
  *
+ * and what torch.package wrote for one week of the framework's history:
+ *
+ *	<root>/policy/model.pkl			the agent, or
+ *	<root>/policy_record/data.pkl		a record with the agent in it
+ *	<root>/.data/<key>.storage		the bytes of one storage
+ *	<root>/.data/version			"6"
+ *
  * The helper reads data.pkl and says which tensors there are; here each is
  * held against the real size of its storage, and later moved.
  */
@@ -23,7 +30,8 @@
 enum {
 	SMALL_LIMIT = 64,	/* bytes of version and of byteorder */
 	KEY_LIMIT = 64,		/* bytes of a storage key */
-	ROOT_LIMIT = 1024, NAME_SIZE = ROOT_LIMIT + KEY_LIMIT + 16,
+	NAME_LIMIT = KEY_LIMIT + 16,	/* bytes of a name below the root */
+	ROOT_LIMIT = 1024, NAME_SIZE = ROOT_LIMIT + NAME_LIMIT + 2,
 	VERSION_LIMIT = 10	/* the last that torch 2.13 reads */
 };
 
@@ -38,13 +46,12 @@ static size_t root_length(const struct zip *zip)
 }
 
 /* The member "<root>/<name>", or NULL. */
-static const struct zip_member *find(const struct zip *zip, const char *name,
-				     size_t name_len)
+static const struct zip_member *find(const struct zip *zip, const char *name)
 {
-	size_t root = root_length(zip);
+	size_t root = root_length(zip), name_len = strlen(name);
 	char path[NAME_SIZE];
 
-	if (root > ROOT_LIMIT || name_len > KEY_LIMIT + 8)
+	if (root > ROOT_LIMIT || name_len > NAME_LIMIT)
 		return NULL;
 	memcpy(path, zip->members[0].name, root);
 	path[root] = '/';
@@ -52,9 +59,33 @@ static const struct zip_member *find(const struct zip *zip, const char *name,
 	return zip_find_member(zip, path, root + 1 + name_len);
 }
 
+/* What torch.save and torch.package call their members. */
+static const struct kind {
+	const char *era;
+	enum unpickler_layout layout;
+	const char *pickle;		/* the member that says which it is */
+	const char *before, *after;	/* a storage key in its member's name */
+	const char *version;
+} kinds[] = {
+	{ "torch archive", UNPICKLER_ARCHIVE, "data.pkl", "data/", "",
+	  "version" },
+	{ "torch package", UNPICKLER_PACKAGE, "policy/model.pkl", ".data/",
+	  ".storage", ".data/version" },
+	{ "torch package", UNPICKLER_PACKAGE, "policy_record/data.pkl",
+	  ".data/", ".storage", ".data/version" },
+};
+
+static const struct kind *find_kind(const struct zip *zip)
+{
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (find(zip, kinds[i].pickle))
+			return &kinds[i];
+	return NULL;
+}
+
 bool load_is_torch_archive(const struct zip *zip)
 {
-	return find(zip, "data.pkl", 8) != NULL;
+	return find_kind(zip) != NULL;
 }
 
 /* torch's reader takes the first member's root and demands it of all. */
@@ -74,18 +105,18 @@ static bool check_roots(const struct zip *zip, struct error *err)
 	return true;
 }
 
-static bool check_version(const struct zip *zip, const struct reader *bytes,
-			  struct error *err)
+static bool check_version(const struct zip *zip, const struct kind *kind,
+			  const struct reader *bytes, struct error *err)
 {
-	const struct zip_member *member = find(zip, "version", 7);
+	const struct zip_member *member = find(zip, kind->version);
 	unsigned long version;
 	char *text, *end;
 	size_t len;
 
 	if (!member)
 		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
-				 "a torch archive without the member "
-				 "\"version\"");
+				 "a %s without the member \"%s\"",
+				 kind->era, kind->version);
 	if (!load_member(zip, member, bytes, SMALL_LIMIT, &text, &len, err))
 		return false;
 	version = strtoul(text, &end, 10);
@@ -99,29 +130,33 @@ static bool check_version(const struct zip *zip, const struct reader *bytes,
 	return err->kind == ERROR_NONE;
 }
 
-static bool check_byteorder(const struct zip *zip, const struct reader *bytes,
-			    struct error *err)
+static bool read_byteorder(const struct zip *zip, const struct reader *bytes,
+			   bool *big_endian, struct error *err)
 {
-	const struct zip_member *member = find(zip, "byteorder", 9);
+	const struct zip_member *member = find(zip, "byteorder");
 	char *text;
 	size_t len;
 
+	*big_endian = false;
 	if (!member)
 		return true;	/* before torch 2.0; little-endian */
 	if (!load_member(zip, member, bytes, SMALL_LIMIT, &text, &len, err))
 		return false;
-	if (strcmp(text, "little") != 0 || len != strlen("little")) {
+	if (len == 3 && memcmp(text, "big", len) == 0) {
+		*big_endian = true;
+	} else if (len != 6 || memcmp(text, "little", len) != 0) {
 		error_set(err, ERROR_UNSUPPORTED, 0,
-			  "a byte order other than \"little\"");
+			  "a byte order that is neither \"little\" nor "
+			  "\"big\"");
 		error_in(err, NULL, member->name);
 	}
 	free(text);
 	return err->kind == ERROR_NONE;
 }
 
-static bool check_kind(const struct zip *zip, struct error *err)
+static bool check_script(const struct zip *zip, struct error *err)
 {
-	if (!find(zip, "constants.pkl", 13))
+	if (!find(zip, "constants.pkl"))
 		return true;
 	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
 			 "a TorchScript archive, not a checkpoint: load it "
@@ -146,25 +181,27 @@ static bool key_is_safe(const char *key, size_t len)
 }
 
 /* Stored bytes are read where they are; deflated ones are spilled first. */
-static bool open_storage(struct checkpoint *c, const struct reader *bytes,
+static bool open_storage(struct checkpoint *c, const struct kind *kind,
+			 const struct reader *bytes,
 			 const struct pickle_storage *wanted,
 			 struct storage *storage, struct scratch *scratch,
 			 struct error *err)
 {
 	const struct zip_member *member;
-	char name[KEY_LIMIT + 8] = "data/", shown[80];
+	char name[NAME_LIMIT + 1], shown[80];
 
 	text_escape(shown, sizeof(shown), wanted->key, wanted->key_len);
 	if (!key_is_safe(wanted->key, wanted->key_len))
 		return error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
 				 "storage key \"%s\" is none that torch "
 				 "writes", shown);
-	memcpy(name + 5, wanted->key, wanted->key_len);
-	member = find(&c->archive, name, 5 + wanted->key_len);
+	snprintf(name, sizeof(name), "%s%s%s", kind->before, wanted->key,
+		 kind->after);
+	member = find(&c->archive, name);
 	if (!member)
 		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
 				 "its pickle uses storage \"%s\", the archive "
-				 "has no member data/%s", shown, shown);
+				 "has no member %s", shown, name);
 	if (member->usize != wanted->nbytes) {
 		error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
 			  "%" PRIu64 " bytes, the pickle says %" PRIu64,
@@ -181,7 +218,8 @@ static bool open_storage(struct checkpoint *c, const struct reader *bytes,
 			     member->usize, err);
 }
 
-static bool open_storages(struct checkpoint *c, const struct reader *bytes,
+static bool open_storages(struct checkpoint *c, const struct kind *kind,
+			  const struct reader *bytes, bool big_endian,
 			  const struct pickle_index *index,
 			  struct scratch *scratch, struct error *err)
 {
@@ -189,21 +227,23 @@ static bool open_storages(struct checkpoint *c, const struct reader *bytes,
 				  sizeof(*c->storages), err);
 	if (!c->storages)
 		return false;
-	for (size_t i = 0; i < index->storage_count; i++)
-		if (!open_storage(c, bytes, &index->storages[i],
+	for (size_t i = 0; i < index->storage_count; i++) {
+		c->storages[i].big_endian = big_endian;
+		if (!open_storage(c, kind, bytes, &index->storages[i],
 				  &c->storages[i], scratch, err))
 			return false;
+	}
 	return true;
 }
 
 /* ---- the pickle ---- */
 
-static bool index_pickle(struct checkpoint *c, const struct reader *bytes,
-			 struct scratch *scratch, struct error *err)
+static bool index_pickle(struct checkpoint *c, const struct kind *kind,
+			 const struct reader *bytes, struct scratch *scratch,
+			 struct pickle_index *index, struct error *err)
 {
-	const struct zip_member *member = find(&c->archive, "data.pkl", 8);
+	const struct zip_member *member = find(&c->archive, kind->pickle);
 	struct pickle_scan scan = { 0 };
-	struct pickle_index index = { 0 };
 	char *pickle = NULL;
 	size_t len;
 	bool ok = false;
@@ -212,37 +252,39 @@ static bool index_pickle(struct checkpoint *c, const struct reader *bytes,
 			 &pickle, &len, err))
 		return false;
 	if (!pickle_scan(&scan, pickle, len, err) ||
-	    !unpickler_index(&scratch->unpickler, pickle, len, &index, err)) {
+	    !storages_index(c, kind->layout, pickle, (size_t)scan.nbytes,
+			    scratch, index, err)) {
 		error_in(err, NULL, member->name);
 		goto done;
 	}
-	free(pickle);
-	pickle = NULL;
-	if (scan.nbytes < len &&
-	    !notes_add(&c->notes, err, "%zu bytes follow the end of its "
-		       "pickle", len - (size_t)scan.nbytes))
-		goto done;
-	if (index.not_a_policy) {
-		c->skip = arena_copy(&c->arena, index.notes[0],
-				     strlen(index.notes[0]), err);
-		ok = c->skip != NULL;
-		goto done;
-	}
-	ok = open_storages(c, bytes, &index, scratch, err) &&
-	     storages_take_index(c, &index, err);
+	ok = scan.nbytes == len ||
+	     notes_add(&c->notes, err, "%zu bytes follow the end of its "
+		       "pickle", len - (size_t)scan.nbytes);
 done:
 	free(pickle);
 	pickle_scan_free(&scan);
-	pickle_index_free(&index);
 	return ok;
 }
 
 bool load_torch_archive(struct checkpoint *c, const struct reader *bytes,
 			struct scratch *scratch, struct error *err)
 {
-	return check_kind(&c->archive, err) &&
-	       check_roots(&c->archive, err) &&
-	       check_version(&c->archive, bytes, err) &&
-	       check_byteorder(&c->archive, bytes, err) &&
-	       index_pickle(c, bytes, scratch, err);
+	const struct kind *kind = find_kind(&c->archive);
+	struct pickle_index index = { 0 };
+	bool big_endian, ok = false;
+
+	if (!c->era)
+		c->era = kind->era;
+	if (!check_script(&c->archive, err) ||
+	    !check_roots(&c->archive, err) ||
+	    !check_version(&c->archive, kind, bytes, err) ||
+	    !read_byteorder(&c->archive, bytes, &big_endian, err) ||
+	    !index_pickle(c, kind, bytes, scratch, &index, err))
+		goto done;
+	ok = c->skip || (open_storages(c, kind, bytes, big_endian, &index,
+				       scratch, err) &&
+			 storages_take_index(c, &index, err));
+done:
+	pickle_index_free(&index);
+	return ok;
 }

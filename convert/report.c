@@ -110,12 +110,12 @@ done:
 	free(dest);
 }
 
-static void print_note(const char *path, const char *text)
+static void print_note(const char *path, const char *kind, const char *text)
 {
 	char *a = escaped(path), *b = escaped(text);
 
 	if (a && b)
-		fprintf(stderr, "mpt-convert: %s: note: %s\n", a, b);
+		fprintf(stderr, "mpt-convert: %s: %s: %s\n", a, kind, b);
 	free(a);
 	free(b);
 }
@@ -142,7 +142,10 @@ static void print_people(struct report *r, const struct job *job,
 			result->architecture_origin ?
 			result->architecture_origin : "nowhere");
 	for (size_t i = 0; i < result->notes.count; i++)
-		print_note(path, result->notes.texts[i]);
+		print_note(path, "note", result->notes.texts[i]);
+	for (size_t i = 0; r->settings->verbose && i < result->globals.count;
+	     i++)
+		print_note(path, "its pickle names", result->globals.texts[i]);
 }
 
 /* ---- one source, for programs ---- */
@@ -157,6 +160,15 @@ static void put_error(struct json_writer *w, const struct error *err)
 		json_put_u64(w, "offset", err->offset);
 	json_put_string(w, "reason", err->reason);
 	json_close(w, '}');
+}
+
+static void put_texts(struct json_writer *w, const char *key,
+		      const struct notes *texts)
+{
+	json_open(w, key, '[');
+	for (size_t i = 0; i < texts->count; i++)
+		json_put_string(w, NULL, texts->texts[i]);
+	json_close(w, ']');
 }
 
 static void put_result(struct json_writer *w, const struct job *job,
@@ -192,10 +204,9 @@ static void put_result(struct json_writer *w, const struct job *job,
 	} else {
 		json_put_null(w, "reason");
 	}
-	json_open(w, "notes", '[');
-	for (size_t i = 0; i < result->notes.count; i++)
-		json_put_string(w, NULL, result->notes.texts[i]);
-	json_close(w, ']');
+	put_texts(w, "notes", &result->notes);
+	if (result->globals.count > 0)
+		put_texts(w, "globals", &result->globals);
 	json_close(w, '}');
 }
 

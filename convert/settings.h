@@ -21,7 +21,7 @@ struct settings {
 	bool quiet, verbose, json, jsonl, null_separated, help, version;
 	const char *architecture_option;	/* as given: TEXT or @FILE */
 	const char *architecture_map_option;
-	const char *run, *name_template, *class_path;
+	const char *run, *name_template, *class_path, *state_dict_key;
 	unsigned epoch;		/* SETTINGS_NO_EPOCH: not given */
 	struct option_list init_kwargs;		/* as given: KEY=VALUE */
 	const char *files_from;

@@ -82,7 +82,7 @@ static bool copy_storages(struct checkpoint *c,
 		if (!sink_seek(sink, layout->header.len +
 			       layout->begin[which], err))
 			return false;
-		if (t->stride || t->conj || t->neg)
+		if (t->stride || t->conj || t->neg || t->big_endian)
 			ok = gather_tensor(&scratch->gather, t, &s->bytes,
 					   sink, err);
 		else
@@ -98,6 +98,40 @@ static bool copy_storages(struct checkpoint *c,
 				    scratch, err))
 			return false;
 	return true;
+}
+
+static bool keep_globals(struct checkpoint *c,
+			 const struct pickle_index *index, struct error *err)
+{
+	c->globals = arena_array(&c->arena, index->global_count,
+				 sizeof(*c->globals), err);
+	for (size_t i = 0; c->globals && i < index->global_count; i++) {
+		const char *name = index->globals[i];
+
+		c->globals[i] = arena_copy(&c->arena, name, strlen(name), err);
+		if (!c->globals[i])
+			return false;
+		c->global_count++;
+	}
+	return c->globals != NULL;
+}
+
+bool storages_index(struct checkpoint *c, enum unpickler_layout layout,
+		    const void *pickle, size_t len, struct scratch *scratch,
+		    struct pickle_index *index, struct error *err)
+{
+	struct pickle_request request = {
+		.layout = layout, .state_dict_path = scratch->state_dict_path,
+		.pickle = pickle, .len = len,
+	};
+
+	if (!unpickler_index(&scratch->unpickler, &request, index, err))
+		return false;
+	if (!index->not_a_policy)
+		return keep_globals(c, index, err);
+	c->skip = arena_copy(&c->arena, index->notes[0],
+			     strlen(index->notes[0]), err);
+	return c->skip != NULL;
 }
 
 bool storages_take_index(struct checkpoint *c, struct pickle_index *index,
@@ -119,6 +153,8 @@ bool storages_take_index(struct checkpoint *c, struct pickle_index *index,
 
 		if (!tensor_check(t, c->storages[t->storage].bytes.size, err))
 			return false;
+		t->big_endian = c->storages[t->storage].big_endian &&
+				dtype_info(t->dtype)->part > 1;
 	}
 	c->weights = index->weights;
 	index->weights = (struct state_dict){ 0 };

@@ -14,6 +14,14 @@
 #include "convert/unpickle.h"
 
 /*
+ * Have the pickle indexed.  If what it holds is no policy, c->skip says so
+ * and the index has nothing in it.
+ */
+bool storages_index(struct checkpoint *c, enum unpickler_layout layout,
+		    const void *pickle, size_t len, struct scratch *scratch,
+		    struct pickle_index *index, struct error *err);
+
+/*
  * Hand what the index says over to the checkpoint: its weights, checked
  * against c->storages, its architecture and notes.
  */

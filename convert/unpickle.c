@@ -19,7 +19,6 @@
 #include "base/cursor.h"
 #include "base/file.h"
 #include "base/interrupt.h"
-#include "convert/unpickler/protocol.h"
 
 enum {
 	/* A pickle of 50 MiB takes about 2 s; a silent helper is a dead one. */
@@ -240,43 +239,79 @@ static bool receive_all(struct unpickler *u, void *data, size_t len,
 	return true;
 }
 
-bool unpickler_index(struct unpickler *u, const void *pickle, size_t len,
+static void put_le(uint8_t *bytes, uint64_t value, unsigned nbytes)
+{
+	for (unsigned i = 0; i < nbytes; i++)
+		bytes[i] = (uint8_t)(value >> (8 * i));
+}
+
+static bool send_request(struct unpickler *u,
+			 const struct pickle_request *request,
+			 uint64_t deadline, struct error *err)
+{
+	const char *path = request->state_dict_path ? request->state_dict_path
+						    : "";
+	size_t path_len = strlen(path);
+	uint8_t head[13];
+
+	put_le(head, 5 + (uint64_t)path_len + request->len, 8);
+	put_le(head + 8, (uint64_t)request->layout, 1);
+	put_le(head + 9, path_len, 4);
+	return send_all(u, head, sizeof(head), deadline, err) &&
+	       send_all(u, path, path_len, deadline, err) &&
+	       send_all(u, request->pickle, request->len, deadline, err);
+}
+
+/* The length of the answer that is about to come, if it can be believed. */
+static bool receive_length(struct unpickler *u, size_t *len,
+			   uint64_t deadline, struct error *err)
+{
+	uint8_t frame[8];
+	struct cursor c = cursor_over(frame, sizeof(frame));
+	uint64_t n;
+
+	if (!receive_all(u, frame, sizeof(frame), deadline, err))
+		return false;
+	n = cursor_u64(&c);
+	if (n > UNPICKLER_ANSWER_LIMIT) {
+		reap(u, true);
+		return error_set(err, ERROR_PYTHON, ERROR_NO_OFFSET,
+				 "the unpickler answers with %" PRIu64
+				 " bytes, over the limit of %u", n,
+				 UNPICKLER_ANSWER_LIMIT);
+	}
+	*len = (size_t)n;
+	return true;
+}
+
+bool unpickler_index(struct unpickler *u, const struct pickle_request *request,
 		     struct pickle_index *index, struct error *err)
 {
-	uint64_t deadline = now_ms() + DEADLINE_MS, answer_len;
-	uint8_t frame[8], *answer = NULL;
-	struct cursor c;
-	bool ok = false;
+	uint64_t deadline = now_ms() + DEADLINE_MS;
+	uint8_t *answer;
+	size_t len = 0;
 
 	*index = (struct pickle_index){ 0 };
 	if (!u->pid && !start(u, err))
 		return false;
-	for (size_t i = 0; i < sizeof(frame); i++)
-		frame[i] = (uint8_t)((uint64_t)len >> (8 * i));
-	if (!send_all(u, frame, sizeof(frame), deadline, err) ||
-	    !send_all(u, pickle, len, deadline, err) ||
-	    !receive_all(u, frame, sizeof(frame), deadline, err))
+	if (!send_request(u, request, deadline, err) ||
+	    !receive_length(u, &len, deadline, err))
 		return false;
-	c = cursor_over(frame, sizeof(frame));
-	answer_len = cursor_u64(&c);
-	if (answer_len > UNPICKLER_ANSWER_LIMIT) {
-		reap(u, true);
-		return error_set(err, ERROR_PYTHON, ERROR_NO_OFFSET,
-				 "the unpickler answers with %" PRIu64
-				 " bytes, over the limit of %u", answer_len,
-				 UNPICKLER_ANSWER_LIMIT);
-	}
-	answer = memory_array((size_t)answer_len, 1, err);
+	answer = memory_array(len, 1, err);
 	if (!answer) {
 		reap(u, true);
 		return false;
 	}
-	if (!receive_all(u, answer, (size_t)answer_len, deadline, err))
-		goto done;
-	ok = pickle_index_parse(index, answer, (size_t)answer_len, err);
-	if (!ok && err->kind == ERROR_PYTHON)
-		reap(u, true);	/* it can no longer be believed */
-done:
+	if (!receive_all(u, answer, len, deadline, err)) {
+		free(answer);
+		return false;
+	}
+	if (pickle_index_parse(index, answer, len, err)) {
+		index->answer = answer;
+		return true;
+	}
 	free(answer);
-	return ok;
+	if (err->kind == ERROR_PYTHON)
+		reap(u, true);	/* it can no longer be believed */
+	return false;
 }

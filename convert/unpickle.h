@@ -21,6 +21,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "convert/unpickler/protocol.h"
 #include "formats/state_dict.h"
 
 /* A zeroed struct has no helper yet. */
@@ -29,28 +30,52 @@ struct unpickler {
 	int fd;
 };
 
+/* What is asked.  Everything is borrowed. */
+struct pickle_request {
+	enum unpickler_layout layout;
+	const char *state_dict_path;	/* NULL: the only one there is */
+	const void *pickle;
+	size_t len;
+};
+
 struct pickle_storage {
 	const char *key;	/* as in the persistent id, NUL-terminated */
 	size_t key_len;
 	uint64_t nbytes;	/* element count times element size */
+	const uint8_t *bytes;	/* [nbytes] if they came along, else NULL */
 };
+
+/* A storage as it stands in the file of a torch stream. */
+struct pickle_listed {
+	const char *key;	/* NUL-terminated */
+	size_t key_len;
+	uint64_t nelements, nbytes;
+	size_t storage;		/* index, or PICKLE_NO_STORAGE */
+};
+
+#define PICKLE_NO_STORAGE SIZE_MAX
 
 struct pickle_index {
 	struct state_dict weights;	/* start in bytes, storage = index */
 	struct pickle_storage *storages;
 	size_t storage_count;
+	struct pickle_listed *listed;
+	size_t listed_count;
 	const char *architecture;	/* NUL-terminated, or NULL */
 	const char **notes;
 	size_t note_count;
+	const char **globals;	/* "module name", in order of first use */
+	size_t global_count;
+	uint8_t *answer;	/* what storages' bytes borrow from; owned */
 	bool not_a_policy;		/* e.g. a trainer state; why is in
 					   notes[0], and nothing else is set */
 };
 
 /*
- * Index one pickle of len bytes.  What the pickle's author did wrong, and the
+ * Index one pickle.  What the pickle's author did wrong, and the
  * helper's death, are errors; on failure *index is empty.
  */
-bool unpickler_index(struct unpickler *u, const void *pickle, size_t len,
+bool unpickler_index(struct unpickler *u, const struct pickle_request *request,
 		     struct pickle_index *index, struct error *err);
 
 void pickle_index_free(struct pickle_index *index);
@@ -58,7 +83,10 @@ void pickle_index_free(struct pickle_index *index);
 /* End the helper, if there is one. */
 void unpickler_stop(struct unpickler *u);
 
-/* Parse the body of an answer; the part of unpickler_index() without I/O. */
+/*
+ * Parse the body of an answer; the part of unpickler_index() without I/O.
+ * The bytes of storages borrow from it.
+ */
 bool pickle_index_parse(struct pickle_index *index, const void *answer,
 			size_t len, struct error *err);
 

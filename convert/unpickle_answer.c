@@ -2,14 +2,14 @@
 #include "convert/unpickle.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/cursor.h"
 #include "base/text.h"
-#include "convert/unpickler/protocol.h"
 
 /* The least bytes that one element of each list takes in an answer. */
-enum { MIN_TEXT = 4, MIN_STORAGE = 16, MIN_TENSOR = 25 };
+enum { MIN_TEXT = 4, MIN_STORAGE = 17, MIN_LISTED = 20, MIN_TENSOR = 25 };
 
 struct text {
 	const char *data;
@@ -57,6 +57,30 @@ static bool read_count(struct cursor *c, size_t min, size_t *count,
 	return true;
 }
 
+/* The bytes of a storage that came along, if they did. */
+static bool read_inline(struct cursor *c, struct pickle_storage *storage,
+			struct error *err)
+{
+	uint8_t inside = cursor_u8(c);
+	uint64_t len;
+
+	if (inside > 1)
+		return nonsense(c, "a storage neither inside nor out", err);
+	len = inside ? cursor_u64(c) : 0;
+	storage->bytes = cursor_take(c, len);
+	if (c->bad)
+		return nonsense(c, "it ends inside a storage", err);
+	if (!inside) {
+		storage->bytes = NULL;
+		return true;
+	}
+	if (len == storage->nbytes)
+		return true;
+	return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
+			 "storage \"%.80s\" has %" PRIu64 " bytes, its pickle "
+			 "says %" PRIu64, storage->key, len, storage->nbytes);
+}
+
 static bool read_storage(struct cursor *c, struct pickle_index *index,
 			 struct pickle_storage *storage, enum dtype *dtype,
 			 struct error *err)
@@ -86,6 +110,51 @@ static bool read_storage(struct cursor *c, struct pickle_index *index,
 				 "storage \"%.80s\": %" PRIu64 " elements of "
 				 "%u bytes overflow 64 bits", storage->key,
 				 nelements, dtype_info(*dtype)->item);
+	return read_inline(c, storage, err);
+}
+
+static bool read_listed(struct cursor *c, struct pickle_index *index,
+			struct pickle_listed *listed, struct error *err)
+{
+	uint32_t item, storage;
+
+	if (!keep_text(c, &index->weights.arena, &listed->key,
+		       &listed->key_len, err))
+		return false;
+	listed->nelements = cursor_u64(c);
+	item = cursor_u32(c);
+	storage = cursor_u32(c);
+	if (c->bad)
+		return nonsense(c, "it ends inside the list of storages", err);
+	if (storage != UNPICKLER_NO_STORAGE &&
+	    storage >= index->storage_count)
+		return nonsense(c, "it lists a storage that is not there",
+				err);
+	listed->storage = storage == UNPICKLER_NO_STORAGE ? PICKLE_NO_STORAGE
+							  : storage;
+	if (__builtin_mul_overflow(listed->nelements, item, &listed->nbytes))
+		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
+				 "storage \"%.80s\": %" PRIu64 " elements of "
+				 "%" PRIu32 " bytes overflow 64 bits",
+				 listed->key, listed->nelements, item);
+	return true;
+}
+
+static bool read_list(struct cursor *c, struct pickle_index *index,
+		      struct error *err)
+{
+	size_t count;
+
+	if (!read_count(c, MIN_LISTED, &count, err))
+		return false;
+	index->listed = arena_array(&index->weights.arena, count,
+				    sizeof(*index->listed), err);
+	if (!index->listed)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (!read_listed(c, index, &index->listed[i], err))
+			return false;
+	index->listed_count = count;
 	return true;
 }
 
@@ -244,8 +313,6 @@ static bool read_index(struct cursor *c, struct pickle_index *index,
 	struct arena *arena = &index->weights.arena;
 	enum dtype *dtypes;
 	struct text text;
-	const char **globals;
-	size_t global_count;
 	uint8_t described;
 
 	if (!read_text(c, &text, err))		/* kind, for people */
@@ -258,9 +325,10 @@ static bool read_index(struct cursor *c, struct pickle_index *index,
 	    !keep_text(c, arena, &index->architecture, NULL, err))
 		return false;
 	if (!read_storages(c, index, &dtypes, err) ||
+	    !read_list(c, index, err) ||
 	    !read_tensors(c, index, dtypes, err) ||
 	    !read_texts(c, arena, &index->notes, &index->note_count, err) ||
-	    !read_texts(c, arena, &globals, &global_count, err))
+	    !read_texts(c, arena, &index->globals, &index->global_count, err))
 		return false;
 	if (cursor_left(c) > 0)
 		return nonsense(c, "it goes on behind its end", err);
@@ -289,5 +357,6 @@ bool pickle_index_parse(struct pickle_index *index, const void *answer,
 void pickle_index_free(struct pickle_index *index)
 {
 	state_dict_free(&index->weights);
+	free(index->answer);
 	*index = (struct pickle_index){ 0 };
 }

@@ -32,6 +32,7 @@ struct tensor {
 	uint64_t nbytes;	/* as written, row-major: set likewise */
 	size_t storage;		/* index of its storage */
 	bool conj, neg;		/* the value is the conjugate, the negative */
+	bool big_endian;	/* so are the parts of its elements */
 	bool packed;		/* one torch element is two of the dtype's:
 				   the last size doubles when written */
 };

@@ -6,6 +6,7 @@ unpickler's stack.
 
 import io
 import pickle
+import pickletools
 import struct
 import zipfile
 
@@ -105,3 +106,53 @@ def module_of(parameters=(), buffers=(), modules=(), extra=(),
         (text("_parameters"), dct(*parameters)),
         (text("_buffers"), dct(*buffers)),
         (text("_modules"), dct(*modules)), *extra))
+
+
+def pickle_ends(data, count):
+    """Where each of so many pickles ends that follow each other."""
+    file = io.BytesIO(data)
+    ends = []
+    for _ in range(count):
+        for _ in pickletools.genops(file):
+            pass
+        ends.append(file.tell())
+    return ends
+
+
+def cut_stream(data):
+    """(request, tail) of a file of before torch 1.6: the pickles of the
+    object and of its storage keys; the storages."""
+    ends = pickle_ends(data, 5)
+    return data[ends[2]:ends[4]], data[ends[4]:]
+
+
+def saved_stream(value, protocol=2):
+    """The same of torch's own older format."""
+    buffer = io.BytesIO()
+    torch.save(value, buffer, pickle_protocol=protocol,
+               _use_new_zipfile_serialization=False)
+    return cut_stream(buffer.getvalue())
+
+
+def stream_storage(key="0", cls="FloatStorage", numel=6, view=b"N"):
+    return tup(text("storage"), glob("torch", cls), text(key), text("cpu"),
+               integer(numel), view) + b"Q"
+
+
+def keys_pickle(*keys):
+    return whole(lst(*map(text, keys)))
+
+
+def nested_stream(*, magic=0x1950A86A20F9469CFC6C, version=1001, body=None,
+                  keys=("0",), count=6, data=bytes(24)):
+    """What torch.storage._load_from_bytes gets in a plain pickle."""
+    if body is None:
+        body = stream_storage()
+    return b"".join((pickle.dumps(magic, 2), pickle.dumps(version, 2),
+                     pickle.dumps({"little_endian": True}, 2), whole(body),
+                     keys_pickle(*keys), struct.pack("<Q", count), data))
+
+
+def load_from_bytes(data):
+    return call(glob("torch.storage", "_load_from_bytes"),
+                b"B" + struct.pack("<I", len(data)) + data)

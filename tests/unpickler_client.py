@@ -6,6 +6,8 @@ import struct
 import subprocess
 from dataclasses import dataclass, field
 
+# enum unpickler_layout
+ARCHIVE, STREAM, PACKAGE, PLAIN = range(4)
 VERDICTS = ("INDEX", "CORRUPT", "UNSUPPORTED", "NOT_A_POLICY", "LIMIT")
 
 
@@ -34,6 +36,9 @@ class Answer:
     kind: str = ""
     architecture: str | None = None
     storages: list = field(default_factory=list)    # (key, class, numel)
+    inline: list = field(default_factory=list)      # their bytes, or None
+    # (key, numel, bytes of an element, number of the storage or None)
+    stream: list = field(default_factory=list)
     tensors: list = field(default_factory=list)
     notes: list = field(default_factory=list)
     globals: list = field(default_factory=list)
@@ -82,6 +87,12 @@ def parse_tensor(body):
                   body.numbers("Q", rank), body.u8())
 
 
+def parse_listed(body):
+    key, numel, itemsize, number = (body.text(), body.u64(), body.u32(),
+                                    body.u32())
+    return key, numel, itemsize, None if number == 2**32 - 1 else number
+
+
 def parse_answer(data):
     body = Body(data)
     answer = Answer(VERDICTS[body.u8()])
@@ -89,8 +100,10 @@ def parse_answer(data):
         answer.kind = body.text()
         if body.u8():
             answer.architecture = body.text()
-        answer.storages = [(body.text(), body.text(), body.u64())
-                           for _ in range(body.u32())]
+        for _ in range(body.u32()):
+            answer.storages.append((body.text(), body.text(), body.u64()))
+            answer.inline.append(body.take(body.u64()) if body.u8() else None)
+        answer.stream = [parse_listed(body) for _ in range(body.u32())]
         answer.tensors = [parse_tensor(body) for _ in range(body.u32())]
         answer.notes = [body.text() for _ in range(body.u32())]
         answer.globals = [body.text() for _ in range(body.u32())]
@@ -138,12 +151,17 @@ class Helper:
             data += chunk
         return bytes(data)
 
-    def ask_raw(self, pickle):
+    def send(self, body):
+        """One request as it is; returns the body of the answer."""
         try:
-            self.socket.sendall(struct.pack("<Q", len(pickle)) + pickle)
+            self.socket.sendall(struct.pack("<Q", len(body)) + body)
         except BrokenPipeError:
             raise HelperDied(self.process.wait(timeout=30)) from None
         return self.receive(struct.unpack("<Q", self.receive(8))[0])
 
-    def ask(self, pickle):
-        return parse_answer(self.ask_raw(pickle))
+    def ask_raw(self, pickle, layout=ARCHIVE, path=""):
+        path = path.encode() if isinstance(path, str) else path
+        return self.send(struct.pack("<BI", layout, len(path)) + path + pickle)
+
+    def ask(self, pickle, layout=ARCHIVE, path=""):
+        return parse_answer(self.ask_raw(pickle, layout, path))

@@ -13,7 +13,7 @@ depth.  The top class_path is dropped.  The models in 'components' and
 
 import sys
 
-from restricted import DictStub, SetStub, Stub, global_name
+from inert import DictStub, SetStub, Stub, global_name
 from state_dict import instance_attributes, is_dict, module_attributes
 
 MAX_DEPTH = 100

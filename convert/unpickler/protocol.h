@@ -5,7 +5,13 @@
  * input; then the next request, until the socket closes.  All numbers are
  * little-endian.  "text" is a u32 byte count and that many bytes of UTF-8.
  *
- *	request:  u64 nbytes, then nbytes of pickle
+ *	request:  u64 nbytes, then nbytes of body:
+ *
+ *	  u8    layout (enum unpickler_layout)
+ *	  text  which state dict of several to take: the keys that lead to it,
+ *	        joined by dots; "" lets the helper find the only one
+ *	  ...   the pickle; for UNPICKLER_STREAM that of the object and behind
+ *	        it that of the list of storage keys
  *
  *	answer:   u64 nbytes, then nbytes of body:
  *
@@ -21,6 +27,15 @@
  *	    text  storage key, as in the persistent id
  *	    text  storage class without its module, e.g. "FloatStorage"
  *	    u64   number of elements (bytes for UntypedStorage)
+ *	    u8    1 if its bytes follow, else 0: they are in the container
+ *	    u64   number of bytes, and then the bytes (only if the u8 is 1)
+ *	  u32   for UNPICKLER_STREAM number of storages in the list of keys, in
+ *	        its order, else 0; then for each
+ *	    text  storage key
+ *	    u64   number of elements
+ *	    u32   bytes of one element
+ *	    u32   its index among the storages above, or 2^32-1: no tensor of the
+ *	          state dict lies in it
  *	  u32   number of tensors, in state_dict() order, then for each
  *	    text  key in the state dict
  *	    u32   index of its storage
@@ -39,10 +54,19 @@
 #ifndef CONVERT_UNPICKLER_PROTOCOL_H
 #define CONVERT_UNPICKLER_PROTOCOL_H
 
+#include <stdint.h>
+
 /* Longest pickle that is sent; real ones stay below 50 MiB. */
 #define UNPICKLER_REQUEST_LIMIT (512u << 20)
 /* Longest answer that is read. */
 #define UNPICKLER_ANSWER_LIMIT (512u << 20)
+
+enum unpickler_layout {
+	UNPICKLER_ARCHIVE = 0,	/* data.pkl of a torch archive */
+	UNPICKLER_STREAM = 1,	/* a torch.save file of before torch 1.6 */
+	UNPICKLER_PACKAGE = 2,	/* a pickle of a torch.package archive */
+	UNPICKLER_PLAIN = 3	/* made by Python's pickle module */
+};
 
 enum unpickler_verdict {
 	UNPICKLER_INDEX = 0,		/* a tensor index follows */
@@ -51,6 +75,8 @@ enum unpickler_verdict {
 	UNPICKLER_NOT_A_POLICY = 3,	/* e.g. a trainer state: skip it */
 	UNPICKLER_LIMIT = 4		/* over a limit of the helper's */
 };
+
+#define UNPICKLER_NO_STORAGE UINT32_MAX
 
 enum unpickler_tensor_flag {
 	UNPICKLER_CONJ = 1,

@@ -1,4 +1,4 @@
-"""Find the state dict in an unpickled object: key -> tensor, in order.
+"""From an unpickled module or dict to a state dict: key -> tensor, in order.
 
 A whole module gives what its state_dict() would have given.  Everything walks
 with a stack of its own and a limit in proportion to the pickle: a few bytes
@@ -6,9 +6,9 @@ can describe an object that is deeper than Python recurses, contains itself,
 or has 2^50 paths through it.
 """
 
-from restricted import (LIMIT, NOT_A_POLICY, UNSUPPORTED, DictStub,
-                        OldParameter, OldTensor, Refused, SetStub, Stub,
-                        Tensor, Unrepresentable, copies, global_name)
+from inert import (LIMIT, UNSUPPORTED, DictStub, Refused, SetStub, Stub,
+                   copies, global_name)
+from tensors import OldParameter, OldTensor, Tensor, Unrepresentable
 
 MAX_DEPTH = 1000            # of modules; torch's own walk recurses
 MAX_KEY_LENGTH = 10_000
@@ -24,20 +24,19 @@ MODULE_DICTS = "_parameters", "_buffers", "_modules"
 
 # Their state_dict() is their own affair.
 REFUSED_MODULES = (
-    "torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized",
-    "torch.ao.nn.sparse.quantized", "torch.ao.quantization",
-    "torch.nn.quantized", "torch.nn.intrinsic.quantized",
-    "torch.quantization", "torch.distributed.fsdp",
+    "torch.ao.nn.quantized.", "torch.ao.nn.intrinsic.quantized.",
+    "torch.ao.nn.sparse.quantized.", "torch.ao.quantization.",
+    "torch.nn.quantized.", "torch.nn.intrinsic.quantized.",
+    "torch.quantization.", "torch.distributed.fsdp.", "transformer_engine.",
 )
+# FSDP flattens the parameters of a module into one, of which each rank saves a
+# part; fairscale numbers them.
+FLAT_PARAMETER = "flat_param"
+
 HARMLESS_HOOKS = {
     # It only adds a version to the metadata.
     ("torch.nn.utils.spectral_norm", "SpectralNormStateDictHook"),
 }
-
-# Where training code keeps a state dict among other things.
-WRAPPER_KEYS = ("model_state_dict", "state_dict", "model", "model_state",
-                "weights")
-OPTIMIZER_KEYS = ("optimizer", "optimizer_state_dict")
 
 
 def is_dict(value):
@@ -126,12 +125,22 @@ class Walk:
                           + global_name(value), key)
         if type(tensor) is Unrepresentable:
             raise Refused(UNSUPPORTED, tensor.kind, key)
+        if FLAT_PARAMETER in key and is_flat_parameter(key):
+            raise Refused(UNSUPPORTED, "a shard of FSDP's flattened "
+                          "parameters, not a parameter of the policy", key)
         self.visit(key)
         self.tensors[key] = tensor
 
     def note(self, text):
         if text not in self.notes and len(self.notes) < MAX_NOTES:
             self.notes.append(text)
+
+    def state_dict(self, top):
+        for key, value in dict.items(top):
+            if type(key) is not str:
+                raise Refused(UNSUPPORTED, "state dict has a key of type "
+                              + global_name(key))
+            self.emit(key, value)
 
     # A module emits its parameters, its buffers, then its children.
 
@@ -164,8 +173,8 @@ class Walk:
             raise Refused(UNSUPPORTED, "not a module but of type "
                           + global_name(module), prefix[:-1])
         left_out = set_members(found.get("_non_persistent_buffers_set"))
-        self.visit(prefix, 1 + len(left_out) + sum(
-            len(found[name]) for name in MODULE_DICTS))
+        self.visit(prefix, 1 + len(left_out) + len(found["_parameters"])
+                   + len(found["_buffers"]) + len(found["_modules"]))
         self.look_at_class(prefix, module, found)
         for name, value in dict.items(found["_parameters"]):
             if value is not None:
@@ -184,14 +193,12 @@ class Walk:
         return prefix + name
 
     def look_at_class(self, prefix, module, found):
-        where = module.origin[0]
-        for refused in REFUSED_MODULES:
-            if where == refused or where.startswith(refused + "."):
-                raise Refused(UNSUPPORTED, f"module {global_name(module)} has "
-                              "a state dict of its own kind", prefix[:-1])
+        if (module.origin[0] + ".").startswith(REFUSED_MODULES):
+            raise Refused(UNSUPPORTED, f"module {global_name(module)} has "
+                          "a state dict of its own kind", prefix[:-1])
         for name in "_state_dict_hooks", "_state_dict_pre_hooks":
-            hooks = found.get(name)
-            if not is_dict(hooks):
+            hooks = dict.get(found, name)
+            if not hooks or not is_dict(hooks):
                 continue
             self.visit("", len(hooks))
             if any(getattr(hook, "origin", None) not in HARMLESS_HOOKS
@@ -201,53 +208,13 @@ class Walk:
                           "were not run")
 
 
+def is_flat_parameter(key):
+    name = key.rpartition(".")[2]
+    return name.lstrip("_").rstrip("_0123456789") == FLAT_PARAMETER
+
+
 def set_members(value):
     """The members of a set, a frozenset, or what stands for one."""
     if type(value) is SetStub:
         return value.members
     return value if type(value) in (set, frozenset) else ()
-
-
-def is_state_dict(value):
-    return is_dict(value) and len(value) > 0 and all(
-        type(key) is str and plain_tensor(tensor) is not None
-        for key, tensor in dict.items(value))
-
-
-def candidates(top):
-    """Keys of a dict under which a module or state dict lies."""
-    return [key for key, value in dict.items(top) if type(key) is str and (
-        module_attributes(value) is not None
-        or (key in WRAPPER_KEYS and is_state_dict(value)))]
-
-
-def is_trainer_state(top):
-    """An optimizer and no weights: lies beside policies in every run."""
-    return any(key in top for key in OPTIMIZER_KEYS) and not any(
-        plain_tensor(value) is not None for key, value in dict.items(top)
-        if key != "avg_reward")
-
-
-def find(top, nbytes):
-    """Returns (kind, walk); the walk holds tensors and notes."""
-    walk = Walk(nbytes)
-    if module_attributes(top) is not None:
-        walk.module(top)
-        return "module", walk
-    if not is_dict(top):
-        raise Refused(UNSUPPORTED, "neither a module nor a state dict but of "
-                      "type " + global_name(top))
-    if not top:
-        raise Refused(UNSUPPORTED, "an empty dict, not a state dict")
-    inner = candidates(top)
-    if inner:
-        raise Refused(UNSUPPORTED, "a dict that holds the weights deeper, "
-                      "under " + ", ".join(map(repr, inner[:10])))
-    if is_trainer_state(top):
-        raise Refused(NOT_A_POLICY, "trainer state: an optimizer, no weights")
-    for key, value in dict.items(top):
-        if type(key) is not str:
-            raise Refused(UNSUPPORTED,
-                          f"state dict has a key of type {global_name(key)}")
-        walk.emit(key, value)
-    return "state dict", walk

@@ -23,8 +23,8 @@
 #define UNTYPED_STORAGE U32(14), UNTYPED, STORAGE_WORD
 #define INT64 U32(5), 'i', 'n', 't', '6', '4'
 #define HEAD UNPICKLER_INDEX, KIND, 0
-#define STORAGE S, FLOAT_STORAGE, U64(6)
-#define ONE_STORAGE HEAD, U32(1), STORAGE
+#define STORAGE S, FLOAT_STORAGE, U64(6), 0
+#define ONE_STORAGE HEAD, U32(1), STORAGE, NONE
 #define TENSOR_HEAD W, U32(0), NONE, U64(1)
 #define TENSOR TENSOR_HEAD, U32(2), U64(2), U64(3), U64(3), U64(1), 0
 #define TAIL NONE, NONE			/* no notes, no globals */
@@ -56,7 +56,7 @@ static void test_index(void **state)
 	static const char answer[] = {
 		UNPICKLER_INDEX, KIND, 1, U32(3), 'p', '.', 'C',
 		U32(2), STORAGE, U32(3), 'a', 0, 'b', UNTYPED_STORAGE,
-		U64(48),
+		U64(48), 0, NONE,
 		U32(2), TENSOR,
 		NONE, U32(1), INT64, U64(2), U32(1), U64(4), U64(0),
 		UNPICKLER_CONJ | UNPICKLER_NEG,
@@ -109,7 +109,7 @@ static void test_index(void **state)
 static void test_two_values_in_a_byte(void **state)
 {
 	static const char answer[] = {
-		HEAD, U32(1), S, UNTYPED_STORAGE, U64(8),
+		HEAD, U32(1), S, UNTYPED_STORAGE, U64(8), 0, NONE,
 		U32(1), W, U32(0), U32(16), 'f', 'l', 'o', 'a', 't', '4', '_',
 		'e', '2', 'm', '1', 'f', 'n', '_', 'x', '2', U64(0), NONE, 0,
 		TAIL,
@@ -124,9 +124,36 @@ static void test_two_values_in_a_byte(void **state)
 	pickle_index_free(&index);
 }
 
+/* What a plain pickle and a stream have more than an archive. */
+static void test_inside_and_listed(void **state)
+{
+	static const char answer[] = {
+		HEAD, U32(2), S, FLOAT_STORAGE, U64(1), 1, U64(4), 1, 2, 3, 4,
+		STORAGE,
+		U32(2), S, U64(6), U32(4), U32(1),
+		W, U64(3), U32(8), U32(0xffffffff),
+		NONE, TAIL,
+	};
+	struct pickle_index index;
+	struct error err = { 0 };
+
+	(void)state;
+	assert_true(pickle_index_parse(&index, answer, sizeof(answer), &err));
+	assert_memory_equal(index.storages[0].bytes, "\1\2\3\4", 4);
+	assert_null(index.storages[1].bytes);
+	assert_int_equal(index.listed_count, 2);
+	assert_int_equal(index.listed[0].nelements, 6);
+	assert_int_equal(index.listed[0].nbytes, 24);
+	assert_int_equal(index.listed[0].storage, 1);
+	assert_string_equal(index.listed[1].key, "w");
+	assert_int_equal(index.listed[1].nbytes, 24);
+	assert_true(index.listed[1].storage == PICKLE_NO_STORAGE);
+	pickle_index_free(&index);
+}
+
 static void test_nothing_in_it(void **state)
 {
-	static const char answer[] = { HEAD, NONE, NONE, TAIL };
+	static const char answer[] = { HEAD, NONE, NONE, NONE, TAIL };
 	struct pickle_index index;
 	struct error err = { 0 };
 
@@ -231,29 +258,59 @@ static const struct {
 	    BODY(HEAD, U32(1), S, FLOAT_STORAGE, U64(0x4000000000000000)) },
 	  ERROR_CORRUPT, NOWHERE, "storage \"7\": 4611686018427387904 "
 	  "elements of 4 bytes overflow 64 bits" },
+	{ { "storage cut before its place",
+	    BODY(HEAD, U32(1), S, FLOAT_STORAGE, U64(6)) },
+	  ERROR_PYTHON, 45, "it ends inside a storage" },
+	{ { "storage neither inside nor out",
+	    BODY(HEAD, U32(1), S, FLOAT_STORAGE, U64(6), 2, NONE, NONE,
+		 TAIL) },
+	  ERROR_PYTHON, 46, "a storage neither inside nor out" },
+	{ { "storage inside, cut",
+	    BODY(HEAD, U32(1), S, FLOAT_STORAGE, U64(1), 1, U64(4), 0, 0) },
+	  ERROR_PYTHON, 54, "it ends inside a storage" },
+	{ { "storage inside, of 2^64 - 1 bytes",
+	    BODY(HEAD, U32(1), S, FLOAT_STORAGE, U64(1), 1,
+		 U64(0xffffffffffffffff), 0, 0) },
+	  ERROR_PYTHON, 54, "it ends inside a storage" },
+	{ { "storage inside, of another size",
+	    BODY(HEAD, U32(1), S, FLOAT_STORAGE, U64(1), 1, U64(3), 0, 0, 0,
+		 NONE, NONE, TAIL) },
+	  ERROR_CORRUPT, NOWHERE,
+	  "storage \"7\" has 3 bytes, its pickle says 4" },
+	/* the list of a stream */
+	{ { "2^32 - 1 listed",
+	    BODY(HEAD, U32(1), STORAGE, U32(0xffffffff), NONE) },
+	  ERROR_PYTHON, 50, "a list is longer than the answer" },
+	{ { "listed storage that is not there",
+	    BODY(HEAD, U32(1), STORAGE, U32(1), S, U64(6), U32(4), U32(1)) },
+	  ERROR_PYTHON, 71, "it lists a storage that is not there" },
+	{ { "listed storage of 2^64 bytes",
+	    BODY(HEAD, U32(1), STORAGE, U32(1), S, U64(0x4000000000000000),
+		 U32(4), U32(0)) },
+	  ERROR_CORRUPT, NOWHERE, "overflow 64 bits" },
 	/* tensors */
 	{ { "no number of tensors", BODY(ONE_STORAGE) },
-	  ERROR_PYTHON, 45, "a list is longer than the answer" },
+	  ERROR_PYTHON, 50, "a list is longer than the answer" },
 	{ { "2^32 - 1 tensors", BODY(ONE_STORAGE, U32(0xffffffff), TENSOR) },
-	  ERROR_PYTHON, 49, "a list is longer than the answer" },
+	  ERROR_PYTHON, 54, "a list is longer than the answer" },
 	{ { "one tensor more than can be",
 	    BODY(ONE_STORAGE, U32(1), NONE, U32(0), NONE, U64(0), NONE) },
-	  ERROR_PYTHON, 49, "a list is longer than the answer" },
+	  ERROR_PYTHON, 54, "a list is longer than the answer" },
 	{ { "key is not UTF-8",
 	    BODY(ONE_STORAGE, U32(1), U32(1), '\x80', U32(0), NONE, U64(1),
 		 NONE, 0, TAIL) },
-	  ERROR_PYTHON, 54, "a text is not UTF-8" },
+	  ERROR_PYTHON, 59, "a text is not UTF-8" },
 	{ { "storage that is not there",
 	    BODY(ONE_STORAGE, U32(1), W, U32(1), NONE, U64(0), NONE, 0,
 		 TAIL) },
-	  ERROR_PYTHON, 58, "a tensor in a storage that is not there" },
+	  ERROR_PYTHON, 63, "a tensor in a storage that is not there" },
 	{ { "storage 2^32 - 1",
 	    BODY(ONE_STORAGE, U32(1), W, U32(0xffffffff), NONE, U64(0), NONE,
 		 0, TAIL) },
-	  ERROR_PYTHON, 58, "a tensor in a storage that is not there" },
+	  ERROR_PYTHON, 63, "a tensor in a storage that is not there" },
 	{ { "a tensor, but no storage",
-	    BODY(HEAD, NONE, U32(1), W, U32(0), NONE, U64(0), NONE, 0, TAIL) },
-	  ERROR_PYTHON, 29, "a tensor in a storage that is not there" },
+	    BODY(HEAD, NONE, NONE, U32(1), W, U32(0), NONE, U64(0), NONE, 0, TAIL) },
+	  ERROR_PYTHON, 33, "a tensor in a storage that is not there" },
 	{ { "unknown dtype",
 	    BODY(ONE_STORAGE, U32(1), W, U32(0), U32(5), 'q', 'i', 'n', 't',
 		 '8', U64(0), NONE, 0, TAIL) },
@@ -266,7 +323,7 @@ static const struct {
 	{ { "dtype cut",
 	    BODY(ONE_STORAGE, U32(1), W, U32(0), U32(99), U64(0), NONE, 0,
 		 TAIL) },
-	  ERROR_PYTHON, 62, "it ends inside a text" },
+	  ERROR_PYTHON, 67, "it ends inside a text" },
 	{ { "offset in bytes overflows",
 	    BODY(ONE_STORAGE, U32(1), W, U32(0), NONE,
 		 U64(0x4000000000000000), NONE, 0, TAIL) },
@@ -275,39 +332,39 @@ static const struct {
 	{ { "2^32 - 1 dimensions",
 	    BODY(ONE_STORAGE, U32(1), TENSOR_HEAD, U32(0xffffffff), U64(2),
 		 U64(1), 0, TAIL) },
-	  ERROR_PYTHON, 74,
+	  ERROR_PYTHON, 79,
 	  "a tensor of more dimensions than the answer can hold" },
 	{ { "one dimension too many",
 	    BODY(ONE_STORAGE, U32(1), TENSOR_HEAD, U32(2), U64(2), U64(1), 0,
 		 TAIL) },
-	  ERROR_PYTHON, 74,
+	  ERROR_PYTHON, 79,
 	  "a tensor of more dimensions than the answer can hold" },
 	{ { "no flags",
 	    BODY(ONE_STORAGE, U32(1), TENSOR_HEAD, U32(1), U64(2), U64(1)) },
-	  ERROR_PYTHON, 90, "it ends inside a tensor" },
+	  ERROR_PYTHON, 95, "it ends inside a tensor" },
 	{ { "unknown flag",
 	    BODY(ONE_STORAGE, U32(1), TENSOR_HEAD, NONE, 4, TAIL) },
-	  ERROR_PYTHON, 75, "unknown flags" },
+	  ERROR_PYTHON, 80, "unknown flags" },
 	{ { "cut in the offset",
 	    BODY(ONE_STORAGE, U32(1), U32(4), 'l', 'o', 'n', 'g', U32(0),
 		 NONE, 0, 0, 0, 0, 0, 0, 0, 0, 0) },
-	  ERROR_PYTHON, 73,
+	  ERROR_PYTHON, 78,
 	  "a tensor of more dimensions than the answer can hold" },
 	/* notes and globals */
 	{ { "no notes", BODY(ONE_STORAGE, U32(1), TENSOR) },
-	  ERROR_PYTHON, 107, "a list is longer than the answer" },
+	  ERROR_PYTHON, 112, "a list is longer than the answer" },
 	{ { "2^32 - 1 notes",
 	    BODY(ONE_STORAGE, U32(1), TENSOR, U32(0xffffffff), NONE) },
-	  ERROR_PYTHON, 111, "a list is longer than the answer" },
+	  ERROR_PYTHON, 116, "a list is longer than the answer" },
 	{ { "a note is not UTF-8",
-	    BODY(HEAD, NONE, NONE, U32(1), U32(1), '\xff', NONE) },
-	  ERROR_PYTHON, 29, "a text is not UTF-8" },
-	{ { "no globals", BODY(HEAD, NONE, NONE, NONE) },
-	  ERROR_PYTHON, 24, "a list is longer than the answer" },
-	{ { "a global cut", BODY(HEAD, NONE, NONE, NONE, U32(1), U32(1)) },
-	  ERROR_PYTHON, 32, "it ends inside a text" },
-	{ { "bytes behind the end", BODY(HEAD, NONE, NONE, TAIL, 0) },
-	  ERROR_PYTHON, 28, "it goes on behind its end" },
+	    BODY(HEAD, NONE, NONE, NONE, U32(1), U32(1), '\xff', NONE) },
+	  ERROR_PYTHON, 33, "a text is not UTF-8" },
+	{ { "no globals", BODY(HEAD, NONE, NONE, NONE, NONE) },
+	  ERROR_PYTHON, 28, "a list is longer than the answer" },
+	{ { "a global cut", BODY(HEAD, NONE, NONE, NONE, NONE, U32(1), U32(1)) },
+	  ERROR_PYTHON, 36, "it ends inside a text" },
+	{ { "bytes behind the end", BODY(HEAD, NONE, NONE, NONE, TAIL, 0) },
+	  ERROR_PYTHON, 32, "it goes on behind its end" },
 };
 
 static bool is_empty(const struct pickle_index *index)
@@ -448,6 +505,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_index),
 		cmocka_unit_test(test_two_values_in_a_byte),
+		cmocka_unit_test(test_inside_and_listed),
 		cmocka_unit_test(test_nothing_in_it),
 		cmocka_unit_test(test_not_a_policy),
 		cmocka_unit_test(test_rejects),
