@@ -40,6 +40,9 @@ class Found:
         self.usual = usual      # lies where policies usually lie
 
 
+CHOOSE = "; --state-dict-key says which to take"
+
+
 def is_record(value):
     """The framework pickled policies inside objects of this class, of which
     several modules were the home over time."""
@@ -199,7 +202,8 @@ def only(found, top):
     beside = is_dict(top) and any(map(is_matrix, dict.values(top)))
     if len(usual) > 1 or (usual and beside):
         raise Refused(UNSUPPORTED, "several state dicts: " + names(usual)
-                      + (" and the tensors beside" if beside else ""))
+                      + (" and the tensors beside" if beside else "")
+                      + CHOOSE)
     return usual[0] if usual else None
 
 
@@ -209,7 +213,7 @@ def refuse(top, found, path):
         refuse_trainer_state()
     if found:
         raise Refused(UNSUPPORTED, "no policy at the top; deeper is "
-                      + names(found), path)
+                      + names(found) + CHOOSE, path)
     if is_record(top):
         raise Refused(UNSUPPORTED, f"a record ({global_name(top)}) without "
                       "an agent: no attribute of it is a module", path)
