@@ -44,7 +44,8 @@ $B/mpt-convert: $(call objs,convert formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 $B/mpt-validate: $(call objs,validate formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
-$B/mpt-unpickler: $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o
+$B/mpt-unpickler: $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o \
+		$(patsubst %.c,$B/%.o,$(wildcard formats/pickle*.c)) $B/base/error.o $B/base/memory.o $B/base/text.o
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PY_LD)
 $B/convert/unpickler/%.o: PART_CF = $(PY_CF)
 $B/convert/unpickler/restricted_code.c: convert/unpickler/embed.py $(HELPER_PY) $B/flags

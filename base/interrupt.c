@@ -1,4 +1,5 @@
 /* interrupt.c - SIGINT and SIGTERM as a flag */
+#define _DEFAULT_SOURCE	/* SIGXFSZ */
 #include "base/interrupt.h"
 
 #include <signal.h>
@@ -21,6 +22,9 @@ void interrupt_catch(void)
 	sigaction(SIGTERM, &action, NULL);
 	/* A reader that went away is a fault of write(), not the end. */
 	signal(SIGPIPE, SIG_IGN);
+#ifdef SIGXFSZ
+	signal(SIGXFSZ, SIG_IGN);	/* so is a limit on a file's size */
+#endif
 }
 
 int interrupt_signal(void)

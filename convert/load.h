@@ -53,7 +53,7 @@ bool load_member(const struct zip *zip, const struct zip_member *member,
 		 const struct reader *bytes, size_t limit, char **data,
 		 size_t *len, struct error *err);
 
-/* Put bytes into the checkpoint's unnamed temporary file and show them there. */
+/* Put bytes into the checkpoint's unnamed temporary file; show them there. */
 bool load_spill_bytes(struct checkpoint *c, const uint8_t *bytes, size_t len,
 		      struct scratch *scratch, struct reader *spilled,
 		      struct error *err);

@@ -84,7 +84,7 @@ struct pickle_opcode {
 };
 
 struct pickle_operand {
-	uint64_t number;	/* of the fixed layouts and INDEX_LINE, else 0 */
+	uint64_t number;	/* of fixed layouts and INDEX_LINE, else 0 */
 	size_t len;		/* of text, without newline; 0 if none */
 	/* These are set only by layouts that have them. */
 	const uint8_t *text;	/* of COUNTED and LINE layouts */

@@ -8,6 +8,8 @@ import io
 import pickle
 import pickletools
 import struct
+import sys
+import types
 import zipfile
 
 import torch
@@ -156,3 +158,16 @@ def nested_stream(*, magic=0x1950A86A20F9469CFC6C, version=1001, body=None,
 def load_from_bytes(data):
     return call(glob("torch.storage", "_load_from_bytes"),
                 b"B" + struct.pack("<I", len(data)) + data)
+
+
+def empty_module(monkeypatch, name):
+    """A module of that name for as long as a test runs, with its parents;
+    classes put into it pickle under it."""
+    parts = name.split(".")
+    for i in range(1, len(parts) + 1):
+        inner = ".".join(parts[:i])
+        if inner not in sys.modules:
+            module = types.ModuleType(inner)
+            module.__path__ = []
+            monkeypatch.setitem(sys.modules, inner, module)
+    return sys.modules[name]

@@ -2,14 +2,16 @@
 
     random_modules.py SEED COUNT
 
-prints COUNT lines of JSON: a pickle as torch.save makes it, in base64, its
-protocol, and the state dict that it must give.  It runs under old releases of
-torch as well.
+prints COUNT lines of JSON: a layout, a protocol, what torch.save or pickle
+make of a module, in base64, and the state dict that it must give.  It runs
+under old releases of torch as well.
 """
 
 import base64
 import io
 import json
+import pickle
+import pickletools
 import random
 import sys
 import warnings
@@ -21,6 +23,7 @@ from torch import nn
 
 NAMES = ["a", "z", "net", "0", "10", "1", "weights", "\xfc", "module"]
 PROTOCOLS = 2, 3, 4, 5
+LAYOUTS = "archive", "archive", "archive", "stream", "plain"
 
 
 class Mixed(nn.Module):
@@ -154,11 +157,23 @@ def parametrized(r):
     return nn.Sequential(one, random_tree(r, 3), two)
 
 
-def saved(value, protocol):
+def saved(value, layout, protocol):
+    """The request to the helper."""
+    if layout == "plain":
+        return pickle.dumps(value, protocol)
     buffer = io.BytesIO()
-    torch.save(value, buffer, pickle_protocol=protocol)
-    with zipfile.ZipFile(buffer) as archive:
-        return archive.read("archive/data.pkl")
+    torch.save(value, buffer, pickle_protocol=protocol,
+               _use_new_zipfile_serialization=layout == "archive")
+    if layout == "archive":
+        with zipfile.ZipFile(buffer) as archive:
+            return archive.read("archive/data.pkl")
+    buffer.seek(0)
+    ends = []
+    for _ in range(5):
+        for _ in pickletools.genops(buffer):
+            pass
+        ends.append(buffer.tell())
+    return buffer.getvalue()[ends[2]:ends[4]]
 
 
 def rows(state):
@@ -175,24 +190,29 @@ def rows(state):
 
 
 def cases(seed, count):
-    """(protocol, pickle, rows of the state dict), of each."""
+    """(layout, protocol, request, rows of the state dict), of each."""
     r = random.Random(seed)
     torch.manual_seed(seed)
     for number in range(count):
         protocol = PROTOCOLS[number % len(PROTOCOLS)]
+        layout = r.choice(LAYOUTS)
         if number % 10 == 9:
             module = parametrized(r)
             value = module.state_dict()
         else:
             value = module = random_tree(r)
-        yield protocol, saved(value, protocol), rows(module.state_dict())
+        yield (layout, protocol, saved(value, layout, protocol),
+               rows(module.state_dict()))
 
 
 def main(seed, count):
     warnings.simplefilter("ignore")
-    for protocol, pickled, state in cases(seed, count):
-        print(json.dumps([protocol, base64.b64encode(pickled).decode(),
-                          state]))
+    # A stream takes along the source of each class, which is slow to find.
+    torch.serialization.get_source_lines_and_file = lambda cls: (
+        ["source of ", cls.__name__], 1, "path")
+    for layout, protocol, request, state in cases(seed, count):
+        print(json.dumps([layout, protocol,
+                          base64.b64encode(request).decode(), state]))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,10 @@ def options_of_help(program):
 def options_of_manual(manual):
     """The same of the option lists: .It Fl o , Fl -output Ar folder"""
     row = re.compile(r"^\.It Fl (?:(\w) , Fl )?-([a-z-]+)", re.M)
-    return {name: short or None for short, name in row.findall(manual.read_text("utf-8"))}
+    rows = row.findall(manual.read_text("utf-8"))
+    names = [name for _, name in rows]
+    assert len(names) == len(set(names)), "an option is described twice"
+    return {name: short or None for short, name in rows}
 
 
 @pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)

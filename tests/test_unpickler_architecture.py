@@ -257,3 +257,40 @@ def test_hostile_configs(helper):
         answer = helper.ask(saved(Policy(config)))
         assert answer.keys == ["w"] and answer.architecture is None
         assert len(answer.notes) == 1
+
+
+def text_value(r):
+    """Strings that repr has to quote, escape or leave alone."""
+    alphabet = r.choice(["'", "\"'", "ab'\"\\", "\n\t\r\x00\x1f\x7f\x85\xa0",
+                         "\xad\u0600\u200b\u2028\ufeff\ue000\U0001f600é汉"])
+    return "".join(r.choices(alphabet + "xyz", k=r.randint(0, 6)))
+
+
+def any_value(r):
+    kind = r.randrange(8)
+    if kind == 0:
+        return r.randint(-10 ** r.randint(0, 40), 10 ** r.randint(0, 40))
+    if kind == 1:
+        return struct.unpack("<d", r.randbytes(8))[0]
+    if kind == 2:
+        return float(f"{r.uniform(-10, 10):.{r.randint(0, 17)}g}")
+    if kind == 3:
+        return r.choice([None, True, False, -0.0, 1e16, 1e15, 1e-5, 1e-4])
+    if kind == 4:
+        return (text_value(r), [r.random()], {text_value(r): None})
+    if kind == 5:
+        return r.choice([Color.RED, Color.BLUE, Number.ONE])
+    return text_value(r)
+
+
+def test_values_print_as_python_does(helper):
+    r = random.Random(7)
+    printed = 0
+    while printed < 100_000:
+        values = [any_value(r) for _ in range(20_000)]
+        values = [value for value in values
+                  if not isinstance(value, float) or math.isfinite(value)]
+        printed += len(values)
+        config = Model(z=values)
+        answer = helper.ask(saved(Policy(config), r.choice([2, 4])))
+        assert answer.architecture == to_spec(config), answer.notes

@@ -1,14 +1,11 @@
 """Which state dict mpt-unpickler takes: records, wrapped ones, the path."""
 
-import sys
-import types
-
 import pytest
 import torch
 from torch import nn
 
-from pickle_maker import (build, dct, get, glob, integer, module_of, new, put,
-                          saved, tensor, text, whole)
+from pickle_maker import (build, dct, empty_module, get, glob, integer,
+                          module_of, new, put, saved, tensor, text, whole)
 from test_unpickler import assert_same
 from unpickler_client import Helper
 
@@ -34,12 +31,7 @@ def record_class(monkeypatch, request):
     """A class PolicyRecord that pickles under one of its old modules."""
     name = getattr(request, "param", RECORD_MODULES[0])
     cls = type("PolicyRecord", (), {"__module__": name})
-    parents = name.split(".")
-    for i in range(1, len(parents) + 1):
-        module = types.ModuleType(".".join(parents[:i]))
-        module.__path__ = []
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-    module.PolicyRecord = cls
+    empty_module(monkeypatch, name).PolicyRecord = cls
     return cls
 
 
@@ -157,6 +149,8 @@ TAKEN = [
      {"checkpoint": {"model": {"weights": WEIGHTS}, "step": 3}}),
     ("a.b.c.model", {"a": {"b": {"c": {"model": WEIGHTS}}}}),
     ("model", {"model": WEIGHTS, "state_dict": WEIGHTS}),   # one object
+    ("model", {"policy": WEIGHTS, "model": WEIGHTS}),
+    ("a.model", {"policy": WEIGHTS, "a": {"model": WEIGHTS}}),
     ("model", {"model": NETWORK}),
     ("ema", dict(TRAINING, ema=NETWORK)),
     ("agent.net", {"agent": {"net": NETWORK}}),
@@ -305,6 +299,10 @@ def test_holders_of_very_many_paths(helper):
     answer = helper.ask(whole(body))
     assert answer.verdict == "UNSUPPORTED"
     inner = dct((text("x"), b"}"))
+    large = put(dct(*((integer(i), b"N") for i in range(20_000))), 1)
+    body = dct((text("x"), large),
+               *((text(str(i)), get(1)) for i in range(20_000)))
+    assert helper.ask(whole(body)).verdict == "UNSUPPORTED"
     wide = dct(*((text("k" * 150 + str(i)), inner) for i in range(20_000)))
     for _ in range(3):
         wide = dct((text("l" * 190), wide))

@@ -12,10 +12,11 @@ from torch import nn
 
 from test_unpickler import OLD_FORMS, Extras
 from pickle_maker import (ORDERED_DICT, build, call, dct, get, glob,
-                          integer, lst, module_of, new, put, saved,
+                          integer, load_from_bytes, lst, module_of,
+                          nested_stream, new, put, saved, saved_stream,
                           stack_global, state_dict, storage, tensor, text,
                           tup, whole)
-from unpickler_client import Helper
+from unpickler_client import ARCHIVE, PACKAGE, PLAIN, STREAM, Helper
 
 
 @pytest.fixture(scope="module")
@@ -299,7 +300,7 @@ NONES = [b"N"] * 20_000
                                              for i in range(20_000))))),
     ("collections", "Counter", tup(lst(*[tup(text("a"), b"N")] * 20_000))),
     ("builtins", "set", tup(lst(*NONES))),
-    ("torch", "Size", tup(tup(*NONES))),
+    ("torch", "Size", tup(tup(*[integer(1)] * 20_000))),
     ("builtins", "bytearray", tup(b"B" + struct.pack("<I", 50_000)
                                   + bytes(50_000))),
     ("_codecs", "encode", tup(text("a" * 50_000), text("latin1"))),
@@ -430,12 +431,18 @@ def test_objects_that_contain_themselves(helper):
 
 def test_mutated_pickles_never_end_the_helper(helper):
     r = random.Random(1)
-    seeds = [saved(Extras(), protocol) for protocol in (2, 4)]
-    seeds += [state_dict(form) for form in OLD_FORMS.values()]
-    seeds += [whole(attack, 4) for attack in ATTACKS.values()]
+    seeds = [(ARCHIVE, saved(Extras(), protocol)) for protocol in (2, 4)]
+    seeds += [(STREAM, saved_stream(Extras(), protocol)[0])
+              for protocol in (2, 4)]
+    seeds += [(PLAIN, pickle.dumps(Extras(), protocol)) for protocol in (2, 4)]
+    seeds += [(PLAIN, state_dict(tensor(load_from_bytes(nested_stream())))),
+              (ARCHIVE, saved({"a": {"model": Extras().state_dict()}}))]
+    seeds += [(PACKAGE, state_dict(form)) for form in OLD_FORMS.values()]
+    seeds += [(ARCHIVE, whole(attack, 4)) for attack in ATTACKS.values()]
     alphabet = bytes(range(256)) + b"bR\x81\x92\x93scaeuQqhr()\x85\x86\x94" * 9
     for _ in range(20_000):
-        pickled = bytearray(r.choice(seeds))
+        layout, pickled = r.choice(seeds)
+        pickled = bytearray(pickled)
         for _ in range(r.randint(1, 4)):
             at = r.randrange(len(pickled))
             if r.random() < .5:
@@ -449,4 +456,21 @@ def test_mutated_pickles_never_end_the_helper(helper):
         # Memo indexes are the pre-scan's business: they cost memory only.
         if re.search(rb"r...[\x01-\xff]", pickled, re.S):
             continue
-        helper.ask(bytes(pickled))
+        helper.ask(bytes(pickled), layout, r.choice(["", "", "a.model", "z"]))
+
+
+PARAMETER = glob("torch._utils", "_rebuild_parameter")
+
+
+@pytest.mark.parametrize("value", [lst(), tup(), dct(), b"N", integer(1)],
+                         ids=["list", "tuple", "dict", "None", "int"])
+def test_no_value_gets_a_second_name(helper, value):
+    """A parameter is a tensor: a list handed through could be changed later
+    under a name that the scan cannot connect with it."""
+    answer = helper.ask(whole(call(PARAMETER, value, b"N", b"N")))
+    assert answer.verdict == "CORRUPT", answer
+
+
+def test_size_of_what_is_no_int(helper):
+    answer = helper.ask(whole(call(glob("torch", "Size"), tup(tup()))))
+    assert answer.verdict == "CORRUPT", answer

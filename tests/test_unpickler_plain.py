@@ -153,6 +153,9 @@ NESTED = {
     "no count": (nested_stream()[:-25], "CORRUPT", "elements, the pickle"),
     "names in the head": (whole(glob("os", "system")) + nested_stream(),
                           "CORRUPT", "names os system"),
+    "a huge memo index": (b"Nr\0\0\0\x04.", "CORRUPT", "memo"),
+    "a deep tuple as a key": (b"})" + b"\x85" * 200_000 + b"Ns.", "CORRUPT", ""),
+    "a tuple doubled as a key": (b"}N" + b"2\x86" * 60 + b"Ns.", "CORRUPT", ""),
     "a stream inside a stream": (
         nested_stream(body=load_from_bytes(nested_stream())),
         "UNSUPPORTED", "hold a torch.storage _load_from_bytes"),

@@ -47,6 +47,12 @@ def test_module_and_state_dict(helper, protocol):
         assert answer.notes == []
 
 
+def test_protocol_0_lost_its_persistent_ids(helper):
+    request, _ = saved_stream(nn.Linear(1, 1).state_dict(), 0)
+    answer = helper.ask(request, STREAM)
+    assert answer.verdict == "UNSUPPORTED" and "protocol 0" in answer.reason
+
+
 def test_storages_of_no_tensor_in_the_state_dict(helper):
     """Their bytes have to be stepped over."""
     module = nn.Linear(2, 3)

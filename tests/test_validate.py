@@ -799,10 +799,12 @@ def test_every_rule_has_a_sample():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
-def test_output_cannot_be_written(tmp_path):
+@pytest.mark.parametrize("form", ["--color=never", "--json", "--jsonl"])
+def test_output_cannot_be_written(tmp_path, form):
     folder = make_folder(tmp_path, members())
+    command = [PROGRAM, form, folder]
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([PROGRAM, folder], stdout=full, stderr=subprocess.PIPE)
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE)
     assert done.returncode == 2 and b"cannot write standard output" in done.stderr
 
 

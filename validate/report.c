@@ -35,6 +35,14 @@ static void flush_line(struct report *r, FILE *stream)
 	r->line.len = 0;
 }
 
+static void flush(struct report *r)
+{
+	if (!r->broken && fflush(stdout) != 0) {
+		error_set_errno(&r->error, "cannot write standard output");
+		r->broken = true;
+	}
+}
+
 /* ---- for people ---- */
 
 static void add_escaped(struct report *r, const char *text)
@@ -171,7 +179,7 @@ static void print_json(struct report *r, const struct candidate *c,
 		buffer_append(&r->line, "\n", 1, &r->error);
 	flush_line(r, stdout);
 	if (r->settings->jsonl)
-		fflush(stdout);
+		flush(r);
 }
 
 /* ---- the whole ---- */
@@ -258,8 +266,7 @@ bool report_end(struct report *r, struct error *err)
 {
 	if (r->settings->json)
 		print_json_summary(r);
-	if (fflush(stdout) != 0)
-		error_set_errno(&r->error, "cannot write standard output");
+	flush(r);
 	print_summary(r);
 	if (r->error.kind == ERROR_NONE)
 		return true;

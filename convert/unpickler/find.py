@@ -39,6 +39,12 @@ class Found:
         self.kind = kind        # "module" or "state dict"
         self.usual = usual      # lies where policies usually lie
 
+    def take_usual_path(self, path):
+        """The same policy lies at another path too, which is a usual one."""
+        if not self.usual:
+            self.path = path
+            self.usual = True
+
 
 CHOOSE = "; --state-dict-key says which to take"
 
@@ -91,19 +97,23 @@ def is_matrix(value):
 
 def search(top, path):
     """Every policy inside a dict or an object, nearest first, each once."""
-    found = []
-    seen = {id(top)}
+    seen = {id(top): None}      # id: Found, or None for what only holds some
     level = [(path, top)]
     for _ in range(MAX_DEPTH):
         below = []
         for path, holder in level:
             for key, value in dict.items(parts(holder)):
-                if searched(key) and id(value) not in seen \
-                        and holds_parts(value):
-                    seen.add(id(value))
-                    found_or_below(join(path, key), key, value, found, below)
+                if not searched(key) or not holds_parts(value):
+                    continue
+                inner = join(path, key)
+                if id(value) not in seen:
+                    one = seen[id(value)] = found_at(inner, key, value)
+                    if one is None:
+                        below.append((inner, value))
+                elif key in WRAPPER_KEYS and seen[id(value)]:
+                    seen[id(value)].take_usual_path(inner)
         level = below
-    return found
+    return [one for one in seen.values() if one]
 
 
 def searched(key):
@@ -115,13 +125,12 @@ def join(path, key):
     return f"{path}.{key}" if path else key
 
 
-def found_or_below(path, key, value, found, below):
+def found_at(path, key, value):
     if module_attributes(value) is not None:
-        found.append(Found(path, value, "module", True))
-    elif is_state_dict(value):
-        found.append(Found(path, value, "state dict", key in WRAPPER_KEYS))
-    else:
-        below.append((path, value))
+        return Found(path, value, "module", True)
+    if is_state_dict(value):
+        return Found(path, value, "state dict", key in WRAPPER_KEYS)
+    return None
 
 
 def follow(value, path):

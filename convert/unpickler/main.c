@@ -19,6 +19,7 @@
 
 #include "convert/unpickler/protocol.h"
 #include "convert/unpickler/restricted_code.h"
+#include "convert/unpickler/scan_module.h"
 
 #ifndef MPT_VERSION
 #define MPT_VERSION "unknown"
@@ -223,26 +224,25 @@ static bool skip(uint64_t nbytes)
 }
 
 /*
- * Answer one request with a pickle of nbytes.  The pickle is read straight
- * into the bytes object that is unpickled.  Returns false if the parent is
- * gone.
+ * Answer one request with a body of nbytes.  It is read straight into the
+ * bytes object whose rest is unpickled.  Returns false if the parent is gone.
  */
 static bool answer_request(PyObject *answer, uint64_t nbytes)
 {
-	PyObject *pickle, *body;
+	PyObject *request, *body;
 	bool ok;
 
-	pickle = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)nbytes);
-	if (!pickle) {
+	request = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)nbytes);
+	if (!request) {
 		PyErr_Clear();
 		return skip(nbytes) && write_limit("out of memory");
 	}
-	if (!read_all(PyBytes_AS_STRING(pickle), (size_t)nbytes)) {
-		Py_DECREF(pickle);
+	if (!read_all(PyBytes_AS_STRING(request), (size_t)nbytes)) {
+		Py_DECREF(request);
 		return false;
 	}
-	body = PyObject_CallOneArg(answer, pickle);	/* new */
-	Py_DECREF(pickle);
+	body = PyObject_CallOneArg(answer, request);	/* new */
+	Py_DECREF(request);
 	if (body && PyBytes_Check(body)) {
 		ok = write_body(PyBytes_AS_STRING(body),
 				(size_t)PyBytes_GET_SIZE(body));
@@ -282,7 +282,8 @@ static int run(void)
 	PyObject *answer = NULL, *collect = NULL;
 	PyStatus status;
 
-	status = PySys_AddAuditHook(deny_events, NULL) == 0
+	status = PySys_AddAuditHook(deny_events, NULL) == 0 &&
+		 PyImport_AppendInittab("pickle_scan", scan_module_init) == 0
 		 ? start_python() : PyStatus_NoMemory();
 	if (PyStatus_Exception(status)) {
 		fprintf(stderr, "mpt-unpickler: Python does not start: %s\n",

@@ -34,8 +34,8 @@
  *	    text  storage key
  *	    u64   number of elements
  *	    u32   bytes of one element
- *	    u32   its index among the storages above, or 2^32-1: no tensor of the
- *	          state dict lies in it
+ *	    u32   its index among the storages above, or 2^32-1: no tensor of
+ *	          the state dict lies in it
  *	  u32   number of tensors, in state_dict() order, then for each
  *	    text  key in the state dict
  *	    u32   index of its storage

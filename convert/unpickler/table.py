@@ -16,6 +16,8 @@ class MakeSize(Token):
         if type(size) not in (tuple, list):
             raise TypeError(f"torch.Size of {type(size).__name__}")
         copies.spend(len(size))
+        if any(type(n) is not int for n in size):
+            raise TypeError("torch.Size of what is no int")
         return tuple(size)
 
 

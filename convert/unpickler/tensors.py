@@ -1,6 +1,6 @@
 """Storages and tensors as a pickle describes them, and what rebuilds them."""
 
-from inert import Closed, Token, global_name, refuse_state, set_slot
+from inert import Closed, Stub, Token, global_name, refuse_state, set_slot
 
 
 class StorageClass(Token):
@@ -96,7 +96,8 @@ class OldTensor(metaclass=Closed):
         if type(state) is not tuple or len(state) != 4:
             refuse_state()
         storage, offset, size, stride = state
-        set_slot(self, "tensor", Tensor(storage, None, offset, size, stride, None))
+        tensor = Tensor(storage, None, offset, size, stride, None)
+        set_slot(self, "tensor", tensor)
 
 
 class OldParameter(metaclass=Closed):
@@ -133,6 +134,15 @@ class Unrepresentable(Token):
 
 # --- the functions of torch that rebuild tensors
 
+def checked(value):
+    """A tensor, or what stands for one.  Never a list or dict: handed through,
+    it would get a second name, by which the scan does not know it."""
+    if not isinstance(value, (Tensor, OldTensor, OldParameter, Unrepresentable,
+                              Stub)):
+        raise TypeError(f"tensor rebuilt from {global_name(value)}")
+    return value
+
+
 class Rebuild(Token):
     __slots__ = ()
 
@@ -166,7 +176,7 @@ class RebuildParameter(Rebuild):
     __slots__ = ()
 
     def __call__(self, tensor, requires_grad, hooks, state=None):
-        return tensor
+        return checked(tensor)
 
 
 class RebuildFromType(Rebuild):
@@ -180,7 +190,7 @@ class RebuildFromType(Rebuild):
     def __call__(self, function, cls, args, state):
         if not isinstance(function, Rebuild) or type(args) is not tuple:
             return Unrepresentable("tensor subclass " + global_name(cls))
-        tensor = function(*args)
+        tensor = checked(function(*args))
         if type(tensor) is Unrepresentable and cls is not TENSOR_CLASS:
             return Unrepresentable(f"{tensor.kind} ({global_name(cls)})")
         return tensor

@@ -26,6 +26,10 @@ static const struct option_spec specs[] = {
 	  "look at these" },
 	{ "color", 0, OPTION_CHOICE, FIELD(color), 0, 0, "auto|always|never",
 	  "colored output" },
+	{ "wide", 0, OPTION_TEXT, FIELD(output), 0, 0, "THIRTEEN-CHRS",
+	  "as wide as can be" },
+	{ "just-too-wide", 0, OPTION_TEXT, FIELD(output), 0, 0, "WIDTH",
+	  "its help goes below" },
 	{ "output-of-a-long-name", 0, OPTION_TEXT, FIELD(output), 0, 0, "X",
 	  "its help goes below" },
 };
@@ -233,6 +237,9 @@ static void test_help(void **state)
 		"      --include GLOB       look at these\n"
 		"      --color auto|always|never\n"
 		"                           colored output\n"
+		"      --wide THIRTEEN-CHRS as wide as can be\n"
+		"      --just-too-wide WIDTH\n"
+		"                           its help goes below\n"
 		"      --output-of-a-long-name X\n"
 		"                           its help goes below\n");
 	free(text);

@@ -124,6 +124,11 @@ static const struct {
 	  BYTES("{'w':{'dtype':'F6_E2M3','shape':[4],"
 		"'data_offsets':[0,3]}}"), 3, 1, 0,
 	  { BYTES("w"), DTYPE_F6_E2M3, 1, { 4 }, 0, 3, 4 } },
+	{ "around the surrogates, and a blank",
+	  BYTES("{'\\ud7ff \\ue000':{'dtype':'U8','shape':[2],"
+		"'data_offsets':[0,2]}}"), 2, 1, 0,
+	  { BYTES("\xed\x9f\xbf \xee\x80\x80"), DTYPE_U8, 1, { 2 }, 0, 2,
+	    2 } },
 	{ "an empty name",
 	  BYTES("{'':{'dtype':'U8','shape':[2],'data_offsets':[0,2]}}"), 2, 1,
 	  0, { BYTES(""), DTYPE_U8, 1, { 2 }, 0, 2, 2 } },
@@ -266,6 +271,8 @@ static const struct {
 	  "a control byte in a string" },
 	{ "low surrogate first", BYTES("{'\\udc00\\ud800'}"), 0,
 	  ERROR_CORRUPT, 10, "a lone surrogate" },
+	{ "last low surrogate", BYTES("{'\\udfff'}"), 0, ERROR_CORRUPT, 10,
+	  "a lone surrogate" },
 	{ "high surrogate at the end", BYTES("{'\\ud800'}"), 0,
 	  ERROR_CORRUPT, 10, "a lone surrogate" },
 	{ "high surrogate and another escape", BYTES("{'\\ud800\\n    '}"),
