@@ -131,6 +131,26 @@ static bool print_checkpoint_spec(struct checkpoint *c,
 	       policy_spec_print(spec, text.data, text.len, err);
 }
 
+/* JSON that was parsed before, without the white space between its tokens. */
+static bool append_compact(struct buffer *out, const char *json,
+			   struct error *err)
+{
+	bool in_string = false;
+
+	for (const char *p = json; *p; p++) {
+		bool escape = in_string && *p == '\\';
+
+		if (*p == '"')
+			in_string = !in_string;
+		if (!in_string && strchr(" \t\r\n", *p))
+			continue;
+		if (!buffer_append(out, p, escape ? 2 : 1, err))
+			return false;
+		p += escape;
+	}
+	return true;
+}
+
 /* KEY=VALUE as a member of an object: VALUE is JSON, or else a string. */
 static bool append_kwarg(struct buffer *out, const char *kwarg,
 			 struct error *err)
@@ -145,7 +165,7 @@ static bool append_kwarg(struct buffer *out, const char *kwarg,
 	return (out->len == 1 || buffer_append(out, ",", 1, err)) &&
 	       json_append_string(out, kwarg, (size_t)(equals - kwarg), err) &&
 	       buffer_append(out, ":", 1, err) &&
-	       (json ? buffer_append(out, value, len, err)
+	       (json ? append_compact(out, value, err)
 		     : json_append_string(out, value, len, err));
 }
 

@@ -42,6 +42,9 @@ bool load_torch_stream(struct checkpoint *c, const struct reader *bytes,
 bool load_pickle(struct checkpoint *c, const struct reader *bytes,
 		 struct scratch *scratch, struct error *err);
 
+/* Was the archive made by torch.package, whatever is in it? */
+bool load_is_package(const struct zip *zip);
+
 /* Does the archive hold a pickle where torch.save or torch.package puts it? */
 bool load_is_torch_archive(const struct zip *zip);
 

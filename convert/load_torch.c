@@ -77,6 +77,10 @@ bool load_torch_zip(struct checkpoint *c, const struct reader *bytes,
 {
 	if (load_is_torch_archive(&c->archive))
 		return load_torch_archive(c, bytes, scratch, err);
+	if (load_is_package(&c->archive))
+		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+				 "a torch.package archive without "
+				 "policy/model.pkl or policy_record/data.pkl");
 	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
 			 "a zip archive without weights.safetensors, policy.pt "
 			 "or <root>/data.pkl");

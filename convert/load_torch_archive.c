@@ -83,6 +83,11 @@ static const struct kind *find_kind(const struct zip *zip)
 	return NULL;
 }
 
+bool load_is_package(const struct zip *zip)
+{
+	return find(zip, ".data/extern_modules");
+}
+
 bool load_is_torch_archive(const struct zip *zip)
 {
 	return find_kind(zip) != NULL;
