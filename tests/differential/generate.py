@@ -2,283 +2,132 @@
 
     generate.py DIRECTORY --seed N [--torch COUNT] [--mpt COUNT]
 
-writes DIRECTORY/torch (state dicts and whole modules, as torch archives and as zips
-with policy.pt) and DIRECTORY/mpt (zips of weights and architecture text).  Runs under
-old releases of torch as well; only --mpt needs safetensors.  Whole modules are built of
-torch.nn classes alone, so that any other release can load them.
+writes DIRECTORY/torch (state dicts, whole modules and what holds them, in every form
+that torch and pickle write) and DIRECTORY/mpt (zips of weights and architecture text).
+DIRECTORY/paths.json says where in each file the policy is, if not at the top.  Prints
+how many whole modules there are.  Runs under old releases of torch as well; only --mpt
+needs safetensors.
 """
 
 import argparse
+import functools
 import io
+import json
+import pickle
 import random
+import sys
 import warnings
 import zipfile
-from collections import OrderedDict
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch.package import PackageExporter
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent.parent / "fixtures"))
+
+import era_containers  # noqa: E402
+from random_policies import PolicyBuilder  # noqa: E402
+from random_tensors import Builder  # noqa: E402
+
+# A stream has the source text of each module class; finding that takes most time.
+torch.serialization.get_source_lines_and_file = functools.cache(
+    torch.serialization.get_source_lines_and_file
+)
 
 RUN = "random.run"
-OLD_DTYPES = (
-    "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64"
-).split()
-NEW_DTYPES = (
-    "uint16 uint32 uint64 float8_e4m3fn float8_e5m2 float8_e4m3fnuz float8_e5m2fnuz "
-    "float8_e8m0fnu float4_e2m1fn_x2"
-).split()
-DTYPES = [
-    getattr(torch, name) for name in OLD_DTYPES + NEW_DTYPES if hasattr(torch, name)
-]
-# 1.13 has the conj and neg flags too, but loses them when it saves.
-FLAGS_ARE_SAVED = not torch.__version__.startswith("1.")
-PLAIN_NAMES = (
-    "weight bias running_mean encoder actor.0 module layers.10 layers.2 x"
-).split()
-ODD_CHARACTERS = "aZ09_- '\"\\/{}:,\t\n\r\b\f\x00\x1f\x7féß\u2028\uffff😀"
-PREFIXES = [
-    "", "", "", "module.", "_orig_mod.", "module._orig_mod.", "_orig_mod.module.",
-    "module.module.", "module._fsdp_wrapped_module.",
-]  # fmt: skip
+IS_NEW = not torch.__version__.startswith("1.")
 
 
-class Builder:
-    """One checkpoint's worth of random choices."""
-
-    def __init__(self, seed):
-        self.pick = random.Random(seed)
-        torch.manual_seed(seed)
-        self.pool = []
-        self.attributes = 0
-
-    def chance(self, probability):
-        return self.pick.random() < probability
-
-    def name(self):
-        if self.chance(0.7):
-            return self.pick.choice(PLAIN_NAMES) + self.pick.choice(["", "_a", ".b"])
-        length = self.pick.randint(1, 8)  # torch lets no module have an empty name
-        return "".join(self.pick.choice(ODD_CHARACTERS) for _ in range(length))
-
-    def attribute(self):
-        """A name that register_buffer and its like take: no dot, and a new one."""
-        self.attributes += 1
-        return f"{self.name().replace('.', '_')}_{self.attributes}"
-
-    def shape(self):
-        rank = self.pick.choice([0, 1, 1, 2, 2, 2, 3, 3, 4, 5])
-        sizes = [self.pick.choice([1, 2, 3, 4, 5]) for _ in range(rank)]
-        if rank and self.chance(0.06):
-            sizes[self.pick.randrange(rank)] = 0
-        return sizes
-
-    def bits(self, dtype, shape):
-        """Any bit pattern the dtype has: NaN payloads and subnormals as well."""
-        count = 1
-        for size in shape:
-            count *= size
-        if dtype is torch.bool:
-            return torch.rand(shape) > 0.5
-        width = torch.empty(0, dtype=dtype).element_size()
-        raw = torch.randint(0, 256, (max(count, 1) * width,), dtype=torch.uint8)
-        return raw.view(dtype)[:count].reshape(shape)
-
-    def view(self, tensor):
-        """One more view over the same storage."""
-        changes = [self.strided, self.expanded]
-        if tensor.dim() >= 1 and tensor.numel():
-            changes += [self.sliced, self.narrowed, self.selected]
-        if tensor.dim() >= 2:
-            changes += [self.transposed] * 3
-        if tensor.dtype is torch.complex64 and FLAGS_ARE_SAVED:
-            changes += [torch.conj] * 3
-        return self.pick.choice(changes)(tensor)
-
-    def sliced(self, tensor):
-        where = [slice(None)] * tensor.dim()
-        axis = self.pick.randrange(tensor.dim())
-        start = self.pick.randint(0, tensor.shape[axis])
-        where[axis] = slice(start, None, self.pick.randint(1, 3))
-        return tensor[tuple(where)]
-
-    def narrowed(self, tensor):
-        axis = self.pick.randrange(tensor.dim())
-        start = self.pick.randrange(tensor.shape[axis])
-        length = self.pick.randint(1, tensor.shape[axis] - start)
-        return tensor.narrow(axis, start, length)
-
-    def selected(self, tensor):
-        axis = self.pick.randrange(tensor.dim())
-        return tensor.select(axis, self.pick.randrange(tensor.shape[axis]))
-
-    def transposed(self, tensor):
-        order = list(range(tensor.dim()))
-        self.pick.shuffle(order)
-        return tensor.permute(order)
-
-    def expanded(self, tensor):
-        return tensor.unsqueeze(0).expand(self.pick.randint(1, 3), *tensor.shape)
-
-    def strided(self, tensor):
-        """Sizes and strides at random as long as they stay inside the storage."""
-        if not tensor.numel() or tensor.is_conj() or tensor.is_neg():
-            return tensor
-        room = tensor.storage().size() - tensor.storage_offset() - 1
-        sizes, strides = [], []
-        for _ in range(self.pick.randint(0, 4)):
-            size = self.pick.randint(1, 3)
-            stride = self.pick.randint(0, max(room // size, 0))
-            room -= (size - 1) * stride
-            sizes.append(size)
-            strides.append(stride)
-        return tensor.as_strided(sizes, strides, tensor.storage_offset())
-
-    def tensor(self):
-        """A new tensor, a view of one made before, or one of those once more."""
-        if self.pool and self.chance(0.3):
-            base = self.pick.choice(self.pool)
-        else:
-            base = self.bits(self.pick.choice(DTYPES), self.shape())
-            if base.dtype is torch.complex64 and FLAGS_ARE_SAVED and self.chance(0.3):
-                # The storage of these is float: not to be shared with complex ones.
-                return self.pick.choice([base.conj().imag, base.imag, base.real])
-            self.pool.append(base)
-        for _ in range(self.pick.choice([0, 0, 1, 1, 2, 3])):
-            base = self.view(base)
-        if base.dim() == 0 and str(base.dtype) == "torch.float4_e2m1fn_x2":
-            return base[None]  # half a byte has no place in the output format
-        return base
-
-    def state_dict(self):
-        """Names to tensors; prefixes on all names, or on some, or clashing ones."""
-        prefix = self.pick.choice(PREFIXES)
-        on_all = self.chance(0.9)
-        weights = OrderedDict() if self.chance(0.5) else {}
-        for _ in range(self.pick.randint(1, 14)):
-            front = prefix if on_all or self.chance(0.5) else ""
-            weights[front + self.name()] = self.tensor()
-        if self.chance(0.03):
-            weights["a._orig_mod.clash"] = self.tensor()
-            weights["a.clash"] = self.tensor()
-        return weights
-
-    def leaf(self):
-        """One module of torch.nn with weights of its own."""
-        pick = self.pick
-        wide, narrow, flag = pick.randint(2, 5), pick.randint(1, 3), self.chance(0.5)
-        return pick.choice([
-            lambda: nn.Linear(wide, narrow, bias=flag),
-            lambda: nn.Conv2d(narrow, wide, 2, bias=flag),
-            lambda: nn.ConvTranspose1d(wide, narrow, 3),
-            lambda: nn.BatchNorm1d(wide, affine=flag, track_running_stats=not flag),
-            lambda: nn.BatchNorm2d(wide),
-            lambda: nn.InstanceNorm1d(wide, affine=flag, track_running_stats=True),
-            lambda: nn.LayerNorm(wide, elementwise_affine=flag),
-            lambda: nn.GroupNorm(1, wide),
-            lambda: nn.Embedding(wide, narrow, padding_idx=0),
-            lambda: nn.EmbeddingBag(wide, narrow),
-            lambda: nn.LSTM(wide, narrow, num_layers=2, bidirectional=flag),
-            lambda: nn.GRU(wide, narrow),
-            lambda: nn.LSTMCell(wide, narrow, bias=flag),
-            lambda: nn.MultiheadAttention(wide * 2, 2, bias=flag),
-            lambda: nn.Bilinear(narrow, narrow, wide),
-            lambda: nn.PReLU(narrow),
-            lambda: nn.TransformerEncoderLayer(4, 2, dim_feedforward=4),
-            lambda: nn.utils.weight_norm(nn.Linear(wide, narrow)),
-            lambda: nn.utils.spectral_norm(nn.Linear(wide, narrow)),
-            lambda: nn.Sequential(nn.Flatten(), nn.Dropout(), nn.ReLU()),
-            lambda: nn.Identity(),
-        ])()  # fmt: skip
-
-    def module(self, depth=0):
-        """A tree of modules, with all that may lie in one besides weights."""
-        if depth == 3 or (depth and self.chance(0.35)):
-            module = self.leaf()
-            if self.chance(0.3):
-                getattr(module, self.pick.choice(["half", "bfloat16", "double"]))()
-        else:
-            module = self.container(depth)
-        self.decorate(module)
-        return module
-
-    def container(self, depth):
-        children = [self.module(depth + 1) for _ in range(self.pick.randint(1, 4))]
-        if self.chance(0.2):
-            children.append(self.pick.choice(children))  # shared: under both names
-        kind = self.pick.randrange(6)
-        if kind == 0:
-            return nn.Sequential(*children)
-        if kind == 1:
-            return nn.ModuleList(children)
-        if kind == 2:
-            return nn.ModuleDict({self.attribute(): child for child in children})
-        if kind == 3 and len(children) == 1:
-            return nn.DataParallel(children[0])
-        module = nn.Module()
-        for child in children:
-            module.add_module(self.attribute(), child)
-        if kind == 4:
-            module.add_module("_orig_mod", self.leaf())
-        if kind == 5:
-            module.add_module("numbers", self.parameters())
-        return module
-
-    def parameters(self):
-        values = [nn.Parameter(torch.randn(2, 3)) for _ in range(2)]
-        if self.chance(0.5):
-            return nn.ParameterList(values)
-        return nn.ParameterDict({self.attribute(): value for value in values})
-
-    def decorate(self, module):
-        """Buffers kept and not kept, None entries, tied weights, loose tensors."""
-        if self.chance(0.3):
-            module.register_buffer(self.attribute(), self.tensor())
-        if self.chance(0.15):
-            module.register_buffer(self.attribute(), self.tensor(), persistent=False)
-        if self.chance(0.15):
-            module.register_buffer(self.attribute(), None)
-        if self.chance(0.15):
-            module.register_parameter(self.attribute(), None)
-        if self.chance(0.15):
-            module.add_module(self.attribute(), None)
-        if self.chance(0.15):
-            module.loose = self.tensor()
-        if self.chance(0.15):
-            for parameter in list(module.parameters())[:1]:
-                module.register_parameter(self.attribute(), parameter)
-        if self.chance(0.1):
-            marked = nn.Parameter(torch.randn(3, 2).t())
-            marked.origin = "a parameter with an attribute is pickled another way"
-            module.register_parameter(self.attribute(), marked)
-
-    def checkpoint(self):
-        if self.chance(0.5):
-            return self.state_dict()
-        module = self.module()
-        if not module.state_dict():
-            module.register_buffer("only", self.tensor())
-        return module
-
-
-def torch_bytes(value):
+def torch_bytes(value, protocol=2):
     buffer = io.BytesIO()
-    torch.save(value, buffer)
+    torch.save(value, buffer, pickle_protocol=protocol)
     return buffer.getvalue()
 
 
+def archive(value, path, protocol):
+    torch.save(value, str(path), pickle_protocol=protocol)  # root named after the file
+
+
+def buffer_archive(value, path, protocol):
+    path.write_bytes(torch_bytes(value, protocol))
+
+
+def policy_zip(value, path, protocol):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr("policy.pt", torch_bytes(value, protocol))
+
+
+def deflated(value, path, protocol):
+    era_containers.deflated(value, path)
+
+
+def stream(value, path, protocol):
+    torch.save(
+        value, str(path), pickle_protocol=protocol,
+        _use_new_zipfile_serialization=False,
+    )  # fmt: skip
+
+
+def plain_pickle(value, path, protocol):
+    path.write_bytes(pickle.dumps(value, protocol))
+
+
+def package(value, path, protocol):
+    """The framework's layout; what is at the top decides which pickle it is."""
+    is_record = type(value).__name__ == "PolicyRecord"
+    name = ("policy_record", "data.pkl") if is_record else ("policy", "model.pkl")
+    with PackageExporter(str(path)) as exporter:
+        exporter.extern("**")
+        exporter.save_pickle(*name, value)
+
+
+def big_endian(value, path, protocol):
+    era_containers.big_endian(value, path)
+
+
+# Container, protocols, and whether any torch can write it so.
+CONTAINERS = [
+    (archive, [1, 2, 2, 3, 4, 5]),
+    (buffer_archive, [2, 2, 3, 4, 5]),
+    (policy_zip, [2, 3, 4, 5]),
+    (deflated, [2]),
+    (stream, [1, 2, 3, 4, 5]),
+    (plain_pickle, [0, 1, 2, 3, 4, 5]),
+    (package, [2]),
+]
+
+
+def has_traced(value):
+    """torch.package rebuilds traced modules by code of its own."""
+    return isinstance(value, torch.nn.Module) and any(
+        isinstance(module, torch.fx.GraphModule) for module in value.modules()
+    )
+
+
 def write_torch(directory, number, seed):
-    """A checkpoint of one of the two containers made by torch.save."""
-    builder = Builder(seed)
-    value = builder.checkpoint()
-    path = directory / f"{RUN}:v{number}{builder.pick.choice(['.pt', '.mpt'])}"
-    kind = builder.pick.randrange(3)
-    if kind == 0:
-        torch.save(value, str(path))  # the root is named after the file
-    elif kind == 1:
-        path.write_bytes(torch_bytes(value))
-    else:
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("policy.pt", torch_bytes(value))
+    """One checkpoint; returns its name, the path to its policy, and if that is a
+    whole module."""
+    pick = random.Random(seed)
+    container, protocols = pick.choice(CONTAINERS)
+    protocol = pick.choice(protocols)
+    builder = PolicyBuilder(seed, protocol)
+    value, path = builder.checkpoint()
+    policy = follow(value, path)
+    if container is package and has_traced(policy):
+        container = archive
+    if IS_NEW and not path and isinstance(policy, dict) and pick.random() < 0.4:
+        container = big_endian
+    file = directory / f"{RUN}:v{number}{pick.choice(['.pt', '.mpt'])}"
+    container(value, file, protocol)
+    return file.name, path, isinstance(policy, torch.nn.Module)
+
+
+def follow(value, path):
+    """What lies at a path of paths.json."""
+    for kind, name in path:
+        value = getattr(value, name) if kind == "attribute" else value[name]
+    return value
 
 
 def write_mpt(directory, number, seed):
@@ -305,10 +154,12 @@ def write_mpt(directory, number, seed):
 
 
 def write_all(root, kind, write, count, seed):
+    """The answers of `write` for so many checkpoints, each with a seed of its own."""
     directory = root / kind / RUN / "checkpoints"
     directory.mkdir(parents=True)
-    for number in range(count):
-        write(directory, number, seed * 1_000_000 + number)
+    return [
+        write(directory, number, seed * 1_000_000 + number) for number in range(count)
+    ]
 
 
 def main():
@@ -320,8 +171,11 @@ def main():
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     root, seed = arguments.directory, arguments.seed
-    write_all(root, "torch", write_torch, arguments.torch, seed)
+    written = write_all(root, "torch", write_torch, arguments.torch, seed)
     write_all(root, "mpt", write_mpt, arguments.mpt, seed + 1)
+    paths = {name: path for name, path, _ in written if path}
+    (root / "paths.json").write_text(json.dumps(paths), "utf-8")
+    print(sum(is_module for _, _, is_module in written))
 
 
 if __name__ == "__main__":
