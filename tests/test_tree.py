@@ -41,7 +41,7 @@ def includes(path):
 def allowed_folders(path):
     top = path.parts[0]
     if HELPER in path.parents:
-        return [HELPER.as_posix()]
+        return LIBRARIES + [HELPER.as_posix()]
     if top in PROGRAMS:
         return LIBRARIES + [top]
     return LIBRARIES[: LIBRARIES.index(top) + 1]
@@ -86,12 +86,16 @@ def test_header_has_one_home(header, home):
 
 
 def test_own_header_comes_first():
-    """A header that is included first stands alone."""
+    """A header that is included first stands alone; but Python.h wants to be first."""
+
+    def first(path):
+        return next(found for found in includes(path) if found != (False, "Python.h"))
+
     wrong = [
         path
         for path in PRODUCT
         if path.suffix == ".c" and path.with_suffix(".h") in PRODUCT
-        if includes(path)[0] != (True, path.with_suffix(".h").as_posix())
+        if first(path) != (True, path.with_suffix(".h").as_posix())
     ]
     assert wrong == []
 
