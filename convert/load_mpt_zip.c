@@ -98,9 +98,8 @@ static bool read_header(struct checkpoint *c, const struct zip_member *member,
 		goto done;
 	c->weights = header.tensors;
 	ok = header.metadata_count == 0 ||
-	     notes_add(&c->notes, err, "%zu entries of the weights' "
-		       "__metadata__ are left out, as the framework does",
-		       header.metadata_count);
+	     notes_add(&c->notes, err, "__metadata__ of the weights is "
+		       "left out, as the framework does");
 done:
 	free(text);
 	return ok;
