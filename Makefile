@@ -14,6 +14,7 @@ libexecdir = $(PREFIX)/libexec/mpt-bundle
 mandir = $(PREFIX)/share/man
 
 PKGS := zlib libcjson
+HELPER_LD := $(shell $(PKG_CONFIG) --libs libseccomp)
 PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS))
 # The interpreter to embed is asked about itself: python3-config need not be
@@ -46,7 +47,7 @@ $B/mpt-validate: $(call objs,validate formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 $B/mpt-unpickler: $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o \
 		$(patsubst %.c,$B/%.o,$(wildcard formats/pickle*.c)) $B/base/error.o $B/base/memory.o $B/base/text.o
-	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PY_LD)
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(HELPER_LD) $(PY_LD)
 $B/convert/unpickler/%.o: PART_CF = $(PY_CF)
 $B/convert/unpickler/restricted_code.c: convert/unpickler/embed.py $(HELPER_PY) $B/flags
 	@mkdir -p $(@D)

@@ -36,6 +36,9 @@ static void work(const struct batch *b, const char *spill_folder)
 
 	scratch_init(&scratch, spill_folder, b->settings->state_dict_key,
 		     &no_scratch);
+	scratch.helper.no_sandbox = b->settings->no_sandbox;
+	scratch.helper.timeout_s = b->settings->timeout_s;
+	scratch.max_expansion = b->settings->max_expansion;
 #pragma omp for schedule(dynamic, 1)
 	for (size_t i = 0; i < b->plan->count; i++) {
 		const struct job *job = &b->plan->jobs[b->plan->order[i]];

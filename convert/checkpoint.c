@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/limits.h"
 #include "convert/load.h"
 
 bool scratch_init(struct scratch *s, const char *spill_folder,
 		  const char *state_dict_path, struct error *err)
 {
-	*s = (struct scratch){ .spill_folder = spill_folder,
+	*s = (struct scratch){ .max_expansion = LIMITS_EXPANSION_DEFAULT,
+			       .spill_folder = spill_folder,
 			       .state_dict_path = state_dict_path };
 	s->buffer = malloc(SCRATCH_BUFFER_SIZE);
 	if (!s->buffer)
@@ -20,7 +22,7 @@ bool scratch_init(struct scratch *s, const char *spill_folder,
 
 void scratch_free(struct scratch *s)
 {
-	unpickler_stop(&s->unpickler);
+	helper_stop(&s->helper);
 	gather_free(&s->gather);
 	free(s->buffer);
 	*s = (struct scratch){ 0 };
@@ -80,6 +82,9 @@ bool checkpoint_open(struct checkpoint *c, const char *path,
 	*c = (struct checkpoint){ 0 };
 	if (!file_open(&c->file, path, err))
 		return false;
+	c->tensors_limit = limits_tensors(c->file.size,
+					  scratch->max_expansion);
+	c->pickle_limit = limits_pickle(c->file.size);
 	if (!load(c, scratch, err))
 		goto fail;
 	if (!c->skip && c->weights.count == 0) {

@@ -29,7 +29,8 @@
 
 /* What a thread keeps from one checkpoint to the next.  Zeroed is valid. */
 struct scratch {
-	struct unpickler unpickler;
+	struct helper helper;
+	unsigned max_expansion;	/* see limits_tensors() */
 	struct gather gather;
 	uint8_t *buffer;	/* SCRATCH_BUFFER_SIZE bytes, or NULL yet */
 	const char *spill_folder;	/* for unnamed temporary files */
@@ -65,6 +66,8 @@ struct checkpoint {
 
 	/* The rest is for the loaders. */
 	struct file file, spill;
+	uint64_t tensors_limit;		/* bytes they may take in all */
+	uint64_t pickle_limit;		/* bytes a pickle may have */
 	uint64_t spill_used;
 	struct reader source, inner;	/* the file; policy.pt in it */
 	struct zip outer, archive;

@@ -13,9 +13,6 @@
 #include "formats/bundle.h"
 #include "formats/policy_spec.h"
 
-/* How much larger than its source a checkpoint may become; see emit_bundle. */
-enum { EXPANSION_FACTOR = 32, EXPANSION_FREE = 64 << 20 };
-
 static const char temporary_prefix[] = ".mpt-convert-";
 
 struct writing {
@@ -270,25 +267,17 @@ static bool commit(struct writing *w, const char *dest,
 	return compare_existing(w, dest, scratch, existing, err);
 }
 
-/*
- * Expanded tensors make gigabytes of a few bytes.  Real checkpoints at most
- * double (tied weights) or are deflated well below tenfold.
- */
 static bool check_expansion(const struct checkpoint *c,
 			    const struct safetensors_layout *layout,
 			    struct error *err)
 {
-	uint64_t limit;
-
-	if (__builtin_mul_overflow(c->file.size, EXPANSION_FACTOR, &limit) ||
-	    __builtin_add_overflow(limit, EXPANSION_FREE, &limit))
-		return true;
-	if (layout->file_nbytes <= limit)
+	if (layout->file_nbytes <= c->tensors_limit)
 		return true;
 	return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
 			 "its tensors would take %" PRIu64 " bytes, over the "
-			 "limit of %" PRIu64 " for a file of %" PRIu64,
-			 layout->file_nbytes, limit, c->file.size);
+			 "limit of %" PRIu64 " for a file of %" PRIu64
+			 " (--max-expansion)", layout->file_nbytes,
+			 c->tensors_limit, c->file.size);
 }
 
 /* Lay the weights out and check all that can be checked before writing. */

@@ -45,6 +45,12 @@ static bool open_spill(struct checkpoint *c, const struct scratch *scratch,
 static bool append_spill(struct checkpoint *c, const void *bytes, size_t len,
 			 struct error *err)
 {
+	if (len > c->tensors_limit - c->spill_used)
+		return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+				 "it inflates to over %" PRIu64 " bytes, the "
+				 "limit for a file of %" PRIu64
+				 " (--max-expansion)", c->tensors_limit,
+				 c->file.size);
 	if (!file_write(&c->spill, c->spill_used, bytes, len, err))
 		return false;
 	c->spill_used += len;

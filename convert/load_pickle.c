@@ -8,6 +8,7 @@
  */
 #include "convert/load.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "convert/storages.h"
@@ -46,9 +47,10 @@ bool load_pickle(struct checkpoint *c, const struct reader *bytes,
 
 	if (!c->era)
 		c->era = "plain pickle";
-	if (bytes->size > UNPICKLER_REQUEST_LIMIT)
-		return error_set(err, ERROR_LIMIT, 0, "a plain pickle of over "
-				 "%u bytes", UNPICKLER_REQUEST_LIMIT);
+	if (bytes->size > c->pickle_limit)
+		return error_set(err, ERROR_LIMIT, 0, "a plain pickle of %"
+				 PRIu64 " bytes, over the limit of %" PRIu64,
+				 bytes->size, c->pickle_limit);
 	data = memory_array((size_t)bytes->size, 1, err);
 	if (!data || !reader_read(bytes, 0, data, (size_t)bytes->size, err) ||
 	    !pickle_scan(&scan, data, (size_t)bytes->size, err) ||

@@ -253,7 +253,7 @@ static bool index_pickle(struct checkpoint *c, const struct kind *kind,
 	size_t len;
 	bool ok = false;
 
-	if (!load_member(&c->archive, member, bytes, UNPICKLER_REQUEST_LIMIT,
+	if (!load_member(&c->archive, member, bytes, (size_t)c->pickle_limit,
 			 &pickle, &len, err))
 		return false;
 	if (!pickle_scan(&scan, pickle, len, err) ||

@@ -84,13 +84,12 @@ static bool scan_head(struct head *head, struct error *err)
  * ends, or the file does.
  */
 static bool read_head(struct head *head, const struct reader *bytes,
-		      struct error *err)
+		      uint64_t limit, struct error *err)
 {
 	uint64_t want = HEAD_START;
 
 	for (;;) {
-		uint64_t most = bytes->size < UNPICKLER_REQUEST_LIMIT ?
-				bytes->size : UNPICKLER_REQUEST_LIMIT;
+		uint64_t most = bytes->size < limit ? bytes->size : limit;
 		struct error fault = { 0 };
 		bool whole = want >= most;
 
@@ -102,6 +101,12 @@ static bool read_head(struct head *head, const struct reader *bytes,
 			return false;
 		if (scan_head(head, &fault))
 			return true;
+		if (whole && fault.kind == ERROR_TRUNCATED &&
+		    most < bytes->size)
+			return error_set(err, ERROR_LIMIT, 0, "its pickles do "
+					 "not end within %" PRIu64 " bytes, "
+					 "the limit for a file of its size",
+					 most);
 		if (whole || fault.kind != ERROR_TRUNCATED) {
 			*err = fault;
 			return false;
@@ -185,7 +190,7 @@ bool load_torch_stream(struct checkpoint *c, const struct reader *bytes,
 
 	if (!c->era)
 		c->era = "torch stream";
-	if (!read_head(&head, bytes, err))
+	if (!read_head(&head, bytes, c->pickle_limit, err))
 		goto done;
 	if (!storages_index(c, UNPICKLER_STREAM, head.bytes + head.object,
 			    head.end - head.object, scratch, &index, err)) {

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/input.h"
+#include "convert/helper.h"
+#include "convert/limits.h"
 #include "formats/architecture.h"
 
 #define FIELD(name) offsetof(struct settings, name)
@@ -43,6 +45,15 @@ static const struct option_spec specs[] = {
 	  "usual {run}:v{epoch} cannot stand" },
 	{ "keep-prefix", 0, OPTION_FLAG, FIELD(keep_prefix), 0, 0, NULL,
 	  "leave \"module.\", \"_orig_mod.\" and the like in the keys" },
+	{ "timeout", 0, OPTION_COUNT, FIELD(timeout_s), 1, 86400, "SECONDS",
+	  "give up on a pickle that takes longer to read (default 60)" },
+	{ "max-expansion", 0, OPTION_COUNT, FIELD(max_expansion), 1, 1000000,
+	  "N",
+	  "refuse what would become over N times as large as its file\n"
+	  "(default 32), and 64 MiB more" },
+	{ "no-sandbox", 0, OPTION_FLAG, FIELD(no_sandbox), 0, 0, NULL,
+	  "unpickle where the kernel cannot lock the unpickler in: only\n"
+	  "for files from people you trust" },
 	{ "include", 0, OPTION_LIST, FIELD(include), 0, 0, "GLOB",
 	  "take these files of a folder (default *.mpt and *.pt); a pattern\n"
 	  "with a slash is matched against the path below the folder" },
@@ -178,7 +189,9 @@ static bool check(const struct settings *s, struct error *err)
 bool settings_parse(struct settings *s, int argc, char **argv,
 		    struct error *err)
 {
-	*s = (struct settings){ .epoch = SETTINGS_NO_EPOCH };
+	*s = (struct settings){ .epoch = SETTINGS_NO_EPOCH,
+				.timeout_s = HELPER_TIMEOUT_DEFAULT_S,
+				.max_expansion = LIMITS_EXPANSION_DEFAULT };
 	if (options_parse(&settings_options, s, &s->operands, argc, argv,
 			  err) &&
 	    check(s, err) && read_architecture(s, err) && read_map(s, err) &&

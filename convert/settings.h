@@ -17,7 +17,7 @@
 
 struct settings {
 	const char *output;
-	bool in_place, dry_run, keep_prefix, no_repair;
+	bool in_place, dry_run, keep_prefix, no_repair, no_sandbox;
 	bool quiet, verbose, json, jsonl, null_separated, help, version;
 	const char *architecture_option;	/* as given: TEXT or @FILE */
 	const char *architecture_map_option;
@@ -27,6 +27,8 @@ struct settings {
 	const char *files_from;
 	struct option_list include, exclude;
 	unsigned jobs;		/* 0: as many as are allowed */
+	unsigned timeout_s;	/* for what a pickle takes */
+	unsigned max_expansion;	/* times the size of a source */
 	unsigned color, progress;	/* enum console_color, _progress */
 
 	/* Filled in after parsing. */

@@ -125,7 +125,7 @@ bool storages_index(struct checkpoint *c, enum unpickler_layout layout,
 		.pickle = pickle, .len = len,
 	};
 
-	if (!unpickler_index(&scratch->unpickler, &request, index, err))
+	if (!unpickle_index(&scratch->helper, &request, index, err))
 		return false;
 	if (!index->not_a_policy)
 		return keep_globals(c, index, err);

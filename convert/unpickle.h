@@ -1,15 +1,14 @@
 /*
  * unpickle.h - ask a helper process what a pickle holds
  *
- * Python never runs in mpt-convert itself: 'mpt-unpickler', found beside this
- * program or under ../libexec/mpt-bundle, is started when the first pickle
- * comes and kept for the next ones.  If it dies or talks nonsense, that is
- * the error of the file at hand, and the next file gets a new helper.
+ * Python never runs in mpt-convert itself: a helper is started when the first
+ * pickle comes and kept for the next ones.  If it dies, says nothing or talks
+ * nonsense, that is the error of the file at hand, and the next file gets a new
+ * helper.
  *
- * One struct unpickler per thread.  Its answers are treated as hostile: all
- * that is promised about a pickle_index is that its counts are those of its
- * arrays and that each storage index is valid.  Tensors must still go through
- * tensor_check().
+ * Its answers are treated as hostile: all that is promised about a pickle_index
+ * is that its counts are those of its arrays and that each storage index is
+ * valid.  Tensors must still go through tensor_check().
  */
 #ifndef CONVERT_UNPICKLE_H
 #define CONVERT_UNPICKLE_H
@@ -17,18 +16,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "convert/helper.h"
 #include "convert/unpickler/protocol.h"
 #include "formats/state_dict.h"
-
-/* A zeroed struct has no helper yet. */
-struct unpickler {
-	pid_t pid;		/* 0: none is running */
-	int fd;
-};
 
 /* What is asked.  Everything is borrowed. */
 struct pickle_request {
@@ -75,16 +68,14 @@ struct pickle_index {
  * Index one pickle.  What the pickle's author did wrong, and the
  * helper's death, are errors; on failure *index is empty.
  */
-bool unpickler_index(struct unpickler *u, const struct pickle_request *request,
-		     struct pickle_index *index, struct error *err);
+bool unpickle_index(struct helper *helper,
+		    const struct pickle_request *request,
+		    struct pickle_index *index, struct error *err);
 
 void pickle_index_free(struct pickle_index *index);
 
-/* End the helper, if there is one. */
-void unpickler_stop(struct unpickler *u);
-
 /*
- * Parse the body of an answer; the part of unpickler_index() without I/O.
+ * Parse the body of an answer; the part of unpickle_index() without I/O.
  * The bytes of storages borrow from it.
  */
 bool pickle_index_parse(struct pickle_index *index, const void *answer,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 # enum unpickler_layout
 ARCHIVE, STREAM, PACKAGE, PLAIN = range(4)
-VERDICTS = ("INDEX", "CORRUPT", "UNSUPPORTED", "NOT_A_POLICY", "LIMIT")
+VERDICTS = ("INDEX", "CORRUPT", "UNSUPPORTED", "NOT_A_POLICY", "LIMIT",
+            "MEMORY")
 
 
 def helper_path():
@@ -127,6 +128,16 @@ class Helper:
                                             stdin=theirs, env=environment,
                                             **popen)
         self.socket = ours
+        try:
+            self.greet()
+        except Exception:
+            self.close()
+            raise
+
+    def greet(self):
+        """What it says first: its address space, and why it cannot serve."""
+        self.address_space, length = struct.unpack("<QI", self.receive(12))
+        self.fault = self.receive(length).decode()
 
     def __enter__(self):
         return self

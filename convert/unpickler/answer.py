@@ -2,8 +2,8 @@
 
 import architecture
 from find import find
-from inert import (CORRUPT, INDEX, LIMIT, NUMBER_LIMIT, UNSUPPORTED, Refused,
-                   global_name, short)
+from inert import (CORRUPT, INDEX, LIMIT, MEMORY, NUMBER_LIMIT, UNSUPPORTED,
+                   Refused, global_name, short)
 from layouts import UNPICKLERS, load
 from state_dict import Walk, is_dict
 from tensors import Dtype, Storage, StorageView, Tensor
@@ -30,7 +30,7 @@ def answer(request):
     except Refused as refused:
         return verdict(refused.verdict, refused.reason, refused.where)
     except MemoryError:
-        return verdict(LIMIT, "out of memory")
+        return verdict(MEMORY, "out of memory")
     except RecursionError:
         return verdict(LIMIT, "nested too deeply")
     except Exception as error:

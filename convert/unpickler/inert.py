@@ -53,7 +53,7 @@ _stand_in("functools", partial=_no_partial)
 import _pickle
 
 # Verdicts: enum unpickler_verdict in protocol.h.
-INDEX, CORRUPT, UNSUPPORTED, NOT_A_POLICY, LIMIT = range(5)
+INDEX, CORRUPT, UNSUPPORTED, NOT_A_POLICY, LIMIT, MEMORY = range(6)
 
 MAX_GLOBAL_LENGTH = 1000    # characters of module and name together
 MAX_KEPT_STUB_TYPES = 1000

@@ -2,9 +2,8 @@
  * main.c - mpt-unpickler: unpickles for mpt-convert, and runs nothing for it
  *
  * Embeds Python, loads the restricted unpickler that was compiled into the
- * program, and answers requests on its standard input until that closes.
- * After start-up it needs no file and no system call but read, write, and
- * those that memory management makes.
+ * program, closes the sandbox behind itself, and answers requests on its
+ * standard input until that closes.
  */
 #include <Python.h>
 #include <marshal.h>
@@ -19,6 +18,7 @@
 
 #include "convert/unpickler/protocol.h"
 #include "convert/unpickler/restricted_code.h"
+#include "convert/unpickler/sandbox.h"
 #include "convert/unpickler/scan_module.h"
 
 #ifndef MPT_VERSION
@@ -196,16 +196,27 @@ static bool write_body(const void *body, size_t nbytes)
 }
 
 /* The answer that needs no Python and no memory. */
-static bool write_limit(const char *reason)
+static bool write_no_memory(void)
 {
-	uint8_t body[256];
-	size_t len = strlen(reason);
+	static const char reason[] = "out of memory";
+	uint8_t body[5 + sizeof(reason) - 1 + 4] = { UNPICKLER_MEMORY };
 
-	body[0] = UNPICKLER_LIMIT;
-	put_le(body + 1, len, 4);
-	memcpy(body + 5, reason, len);
-	put_le(body + 5 + len, 0, 4);
-	return write_body(body, 9 + len);
+	put_le(body + 1, sizeof(reason) - 1, 4);
+	memcpy(body + 5, reason, sizeof(reason) - 1);
+	return write_body(body, sizeof(body));
+}
+
+/* fault: why there will be no answers, or NULL. */
+static bool greet(uint64_t address_space, const char *fault)
+{
+	uint8_t head[12];
+	size_t len = fault ? strlen(fault) : 0;
+
+	if (len > UNPICKLER_GREETING_LIMIT)
+		len = UNPICKLER_GREETING_LIMIT;
+	put_le(head, address_space, 8);
+	put_le(head + 8, len, 4);
+	return write_all(head, sizeof(head)) && write_all(fault, len);
 }
 
 /* Read nbytes of a request that there is no memory for. */
@@ -235,7 +246,7 @@ static bool answer_request(PyObject *answer, uint64_t nbytes)
 	request = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)nbytes);
 	if (!request) {
 		PyErr_Clear();
-		return skip(nbytes) && write_limit("out of memory");
+		return skip(nbytes) && write_no_memory();
 	}
 	if (!read_all(PyBytes_AS_STRING(request), (size_t)nbytes)) {
 		Py_DECREF(request);
@@ -249,7 +260,7 @@ static bool answer_request(PyObject *answer, uint64_t nbytes)
 	} else {
 		/* answer() catches all but what happens while it reports. */
 		PyErr_Clear();
-		ok = write_limit("out of memory for the answer");
+		ok = write_no_memory();
 	}
 	Py_XDECREF(body);
 	return ok;
@@ -277,31 +288,51 @@ static int serve(PyObject *answer, PyObject *collect)
 	return 0;
 }
 
-static int run(void)
+/*
+ * Have Python and the unpickler ready.  Returns NULL, and answer() and
+ * gc.collect() (new), or why not.
+ */
+static const char *start(PyObject **answer, PyObject **collect)
 {
-	PyObject *answer = NULL, *collect = NULL;
 	PyStatus status;
 
-	status = PySys_AddAuditHook(deny_events, NULL) == 0 &&
-		 PyImport_AppendInittab("pickle_scan", scan_module_init) == 0
-		 ? start_python() : PyStatus_NoMemory();
-	if (PyStatus_Exception(status)) {
-		fprintf(stderr, "mpt-unpickler: Python does not start: %s\n",
-			status.err_msg ? status.err_msg : "no reason given");
-		return 2;
-	}
-	if (load_modules(&answer))
-		collect = take_over_gc();
-	if (!collect) {
-		PyErr_Print();
-		return 2;
-	}
+	if (PySys_AddAuditHook(deny_events, NULL) != 0 ||
+	    PyImport_AppendInittab("pickle_scan", scan_module_init) != 0)
+		return "no memory to start Python";
+	status = start_python();
+	if (PyStatus_Exception(status))
+		return status.err_msg ? status.err_msg
+				      : "Python does not start";
+	if (load_modules(answer))
+		*collect = take_over_gc();
+	if (*collect)
+		return NULL;
+	PyErr_Print();
+	return "the embedded modules do not load";
+}
+
+static int run(bool sandboxed)
+{
+	PyObject *answer = NULL, *collect = NULL;
+	const char *fault = sandbox_prepare();
+	uint64_t nbytes;
+
+	if (!fault)
+		fault = start(&answer, &collect);
+	nbytes = sandbox_address_space();
+	if (!fault && nbytes == 0)
+		fault = "/proc/self/statm cannot be read";
 	sealed = true;
+	if (!fault && sandboxed)
+		fault = sandbox_close(PARENT_FD);
+	if (!greet(nbytes, fault) || fault)
+		return 2;
 	return serve(answer, collect);
 }
 
 int main(int argc, char **argv)
 {
+	bool sandboxed = argc < 2 || strcmp(argv[1], UNPICKLER_NO_SANDBOX);
 	struct stat st;
 
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
@@ -311,11 +342,12 @@ int main(int argc, char **argv)
 		       (int)strcspn(python, " "), python);
 		return 0;
 	}
-	if (argc != 1 || fstat(PARENT_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+	if (argc > 2 || (argc == 2 && sandboxed) ||
+	    fstat(PARENT_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {
 		fputs("mpt-unpickler: mpt-convert runs this program; it has no "
 		      "other use\n", stderr);
 		return 2;
 	}
 	/* Python is not finalized: that would free everything first. */
-	_exit(run());
+	_exit(run(sandboxed));
 }

@@ -1,9 +1,14 @@
 /*
  * protocol.h - what mpt-convert and mpt-unpickler say to each other
  *
- * One request, one answer, over the socket that is the helper's standard
- * input; then the next request, until the socket closes.  All numbers are
- * little-endian.  "text" is a u32 byte count and that many bytes of UTF-8.
+ * The helper greets; then one request, one answer, over the socket that is its
+ * standard input; then the next request, until the socket closes.  All numbers
+ * are little-endian.  "text" is a u32 byte count and that many bytes of UTF-8.
+ *
+ *	greeting:
+ *
+ *	  u64   bytes of address space it has, before it has seen any pickle
+ *	  text  why it cannot serve, and then it ends; "" if it can
  *
  *	request:  u64 nbytes, then nbytes of body:
  *
@@ -60,6 +65,10 @@
 #define UNPICKLER_REQUEST_LIMIT (512u << 20)
 /* Longest answer that is read. */
 #define UNPICKLER_ANSWER_LIMIT (512u << 20)
+/* Longest text in a greeting. */
+#define UNPICKLER_GREETING_LIMIT 200
+/* The argument that leaves the system call filter out. */
+#define UNPICKLER_NO_SANDBOX "--no-sandbox"
 
 enum unpickler_layout {
 	UNPICKLER_ARCHIVE = 0,	/* data.pkl of a torch archive */
@@ -73,7 +82,8 @@ enum unpickler_verdict {
 	UNPICKLER_CORRUPT = 1,		/* not a pickle, or not a sound one */
 	UNPICKLER_UNSUPPORTED = 2,	/* sound, but cannot be represented */
 	UNPICKLER_NOT_A_POLICY = 3,	/* e.g. a trainer state: skip it */
-	UNPICKLER_LIMIT = 4		/* over a limit of the helper's */
+	UNPICKLER_LIMIT = 4,		/* over a limit of the helper's */
+	UNPICKLER_MEMORY = 5		/* no memory left of what it may have */
 };
 
 #define UNPICKLER_NO_STORAGE UINT32_MAX
