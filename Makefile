@@ -37,7 +37,7 @@ sources = $(wildcard $(addsuffix /*.c,$1))
 objs = $(patsubst %.c,$B/%.o,$(call sources,$1))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(call sources,tests/unit))
 DRIVERS := $(patsubst tests/drivers/%.c,$B/tests/drivers/%,$(call sources,tests/drivers))
-SRC := $(call sources,base formats convert convert/unpickler validate tests/unit tests/drivers)
+SRC := $(call sources,base formats convert convert/unpickler validate tests/unit tests/drivers tests/mischief)
 
 all: $(addprefix $B/,$(PROGRAMS))		## build the programs
 
@@ -45,8 +45,9 @@ $B/mpt-convert: $(call objs,convert formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 $B/mpt-validate: $(call objs,validate formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
-$B/mpt-unpickler: $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o \
-		$(patsubst %.c,$B/%.o,$(wildcard formats/pickle*.c)) $B/base/error.o $B/base/memory.o $B/base/text.o
+HELPER := $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o \
+	$(patsubst %.c,$B/%.o,$(wildcard formats/pickle*.c)) $B/base/error.o $B/base/memory.o $B/base/text.o
+$B/mpt-unpickler: $(HELPER)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(HELPER_LD) $(PY_LD)
 $B/convert/unpickler/%.o: PART_CF = $(PY_CF)
 $B/convert/unpickler/restricted_code.c: convert/unpickler/embed.py $(HELPER_PY) $B/flags
@@ -59,6 +60,9 @@ $(UNIT_TESTS): $B/tests/unit/%: $B/tests/unit/%.o $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ -lcmocka $(PKG_LD)
 $(filter $B/tests/unit/convert_%,$(UNIT_TESTS)): $(filter-out %/main.o,$(call objs,convert))
 $B/tests/unit/convert_allocation: TEST_LD = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
+# A helper that does what a pickle would have it do.
+$B/tests/mischief/mpt-unpickler: $(HELPER) $B/tests/mischief/mischief.o
+	$(CC) $(BUILD_CF) $(LDFLAGS) -Wl,--wrap=read,--wrap=seccomp_load -o $@ $^ $(HELPER_LD) $(PY_LD)
 $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 
@@ -70,7 +74,7 @@ $B/flags: FORCE					# changed settings rebuild everything
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 -include $(patsubst %.c,$B/%.d,$(SRC))
 
-tests: all $(UNIT_TESTS) $(DRIVERS)		## build the programs and the test programs
+tests: all $(UNIT_TESTS) $(DRIVERS) $B/tests/mischief/mpt-unpickler		## build the programs and the test programs
 check: tests					## run all tests (needs what tests/requirements.txt names)
 	MPT_BUILD=$(abspath $B) $(PYTHON) -m pytest tests
 demo: all					## convert fixtures/legacy and validate the result

@@ -28,7 +28,7 @@ enum error_kind {
 	ERROR_UNSAFE,		/* readable, but no reader should accept it */
 	ERROR_UNSUPPORTED,	/* well-formed, but nothing we can represent */
 	ERROR_LIMIT,		/* over a limit of ours */
-	ERROR_PYTHON,		/* the unpickler refused it, or died */
+	ERROR_PYTHON,		/* the unpickler did not do its work */
 	ERROR_USAGE,		/* the user has to say more, or otherwise */
 	ERROR_INTERRUPTED	/* SIGINT or SIGTERM arrived */
 };

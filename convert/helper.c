@@ -92,7 +92,7 @@ static bool died_of(int signal, unsigned cpu_s, struct error *err)
 				 "the unpickler's sandbox killed it for a "
 				 "system call that no pickle needs");
 	case SIGXCPU:
-		return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+		return error_set(err, ERROR_PYTHON, ERROR_NO_OFFSET,
 				 "the unpickler used up the %u s of processor "
 				 "time that a pickle of this size may take",
 				 cpu_s);
@@ -147,7 +147,7 @@ static bool wait_for(struct helper *h, short events, struct error *err)
 		if (!interrupt_check(err))
 			break;
 		if (ms_of(CLOCK_MONOTONIC) > h->deadline_ms) {
-			error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+			error_set(err, ERROR_PYTHON, ERROR_NO_OFFSET,
 				  "the unpickler did not answer within %u s "
 				  "(--timeout)", h->timeout_s);
 			break;

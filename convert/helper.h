@@ -8,8 +8,9 @@
  * in proportion to the request, and a deadline.
  *
  * Whenever a function here fails the process is gone, killed if need be, and
- * *h is ready for a new one.  One struct helper per thread; the thread that
- * started it must outlive it.  What the helper says is hostile.
+ * *h is ready for a new one; what it did itself is ERROR_PYTHON.  One struct
+ * helper per thread; the thread that started it must outlive it.  What the
+ * helper says is hostile.
  */
 #ifndef CONVERT_HELPER_H
 #define CONVERT_HELPER_H

@@ -73,30 +73,40 @@ static bool ask(struct helper *helper, const struct pickle_request *request,
 	return false;
 }
 
-bool unpickle_index(struct helper *helper,
-		    const struct pickle_request *request,
-		    struct pickle_index *index, struct error *err)
+static bool ask_and_parse(struct helper *helper,
+			  const struct pickle_request *request,
+			  struct pickle_index *index, struct error *err)
 {
-	bool fresh = !helper->pid;
 	uint8_t *answer;
-	size_t len;
+	size_t len = 0;
 
-	*index = (struct pickle_index){ 0 };
 	if (!ask(helper, request, &answer, &len, err))
 		return false;
-	if (!fresh && len > 0 && answer[0] == UNPICKLER_MEMORY) {
-		/* What earlier pickles left behind counts against this one. */
-		free(answer);
-		helper_kill(helper);
-		if (!ask(helper, request, &answer, &len, err))
-			return false;
-	}
 	if (pickle_index_parse(index, answer, len, err)) {
 		index->answer = answer;
 		return true;
 	}
 	free(answer);
-	if (err->kind == ERROR_PYTHON)
-		helper_kill(helper);	/* it can no longer be believed */
+	helper_kill(helper);	/* after a bad pickle none is trusted */
 	return false;
+}
+
+bool unpickle_index(struct helper *helper,
+		    const struct pickle_request *request,
+		    struct pickle_index *index, struct error *err)
+{
+	bool fresh = !helper->pid;
+	struct error fault = { 0 };
+
+	*index = (struct pickle_index){ 0 };
+	if (!fresh) {
+		if (ask_and_parse(helper, request, index, &fault))
+			return true;
+		if (fault.kind != ERROR_PYTHON && fault.kind != ERROR_MEMORY) {
+			*err = fault;
+			return false;
+		}
+		/* This pickle's doing, or what an earlier one left behind? */
+	}
+	return ask_and_parse(helper, request, index, err);
 }

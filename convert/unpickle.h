@@ -2,9 +2,9 @@
  * unpickle.h - ask a helper process what a pickle holds
  *
  * Python never runs in mpt-convert itself: a helper is started when the first
- * pickle comes and kept for the next ones.  If it dies, says nothing or talks
- * nonsense, that is the error of the file at hand, and the next file gets a new
- * helper.
+ * pickle comes and kept for the next ones.  If it dies, says nothing, talks
+ * nonsense or refuses the pickle, that is the error of the file at hand, and
+ * the next file gets a new helper.
  *
  * Its answers are treated as hostile: all that is promised about a pickle_index
  * is that its counts are those of its arrays and that each storage index is

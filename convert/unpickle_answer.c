@@ -281,7 +281,7 @@ static bool read_refusal(struct cursor *c, unsigned verdict,
 		[UNPICKLER_UNSUPPORTED] = ERROR_UNSUPPORTED,
 		[UNPICKLER_NOT_A_POLICY] = ERROR_NONE,
 		[UNPICKLER_LIMIT] = ERROR_LIMIT,
-		[UNPICKLER_MEMORY] = ERROR_LIMIT,
+		[UNPICKLER_MEMORY] = ERROR_MEMORY,
 	};
 	struct arena *arena = &index->weights.arena;
 	struct text reason, key;

@@ -210,7 +210,7 @@ static const struct {
 	  ERROR_PYTHON, 6, "a text is not UTF-8" },
 	{ { "where it is is cut", BODY(UNPICKLER_CORRUPT, NONE, 0, 0, 0) },
 	  ERROR_PYTHON, 5, "it ends inside a text" },
-	{ { "first unknown verdict", BODY(UNPICKLER_LIMIT + 1, NONE, NONE) },
+	{ { "first unknown verdict", BODY(UNPICKLER_MEMORY + 1, NONE, NONE) },
 	  ERROR_PYTHON, 1, "an unknown verdict" },
 	{ { "last unknown verdict", BODY('\xff', NONE, NONE) },
 	  ERROR_PYTHON, 1, "an unknown verdict" },
