@@ -31,10 +31,20 @@ static const struct rule {
 	int call;
 	unsigned memory_args;	/* how many of them bind it */
 } rules[] = {
-	{ SCMP_SYS(brk), 0 },	   { SCMP_SYS(mmap), 2 },
-	{ SCMP_SYS(mmap2), 2 },	   { SCMP_SYS(mremap), 0 },
-	{ SCMP_SYS(munmap), 0 },   { SCMP_SYS(mprotect), 1 },
-	{ SCMP_SYS(madvise), 0 },  { SCMP_SYS(exit_group), 0 },
+	{ SCMP_SYS(brk), 0 },
+	{ SCMP_SYS(mmap), 2 },
+	{ SCMP_SYS(mmap2), 2 },
+	{ SCMP_SYS(mremap), 0 },
+	{ SCMP_SYS(munmap), 0 },
+	{ SCMP_SYS(mprotect), 1 },
+	{ SCMP_SYS(madvise), 0 },
+	{ SCMP_SYS(exit_group), 0 },
+#ifdef __SANITIZE_ADDRESS__
+	/* It warns of memory that is not to be had, and then exits its way. */
+	{ SCMP_SYS(getpid), 0 },
+	{ SCMP_SYS(write), 0 },
+	{ SCMP_SYS(sigaltstack), 0 },
+#endif
 };
 
 /* Old kernels have no close_range(). */
