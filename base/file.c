@@ -214,6 +214,14 @@ bool file_sync_folder(const char *path, struct error *err)
 	return ok;
 }
 
+bool file_make_folder(const char *path, struct error *err)
+{
+	if (mkdir(path, 0777) == 0)
+		return true;
+	error_set_errno(err, "cannot make the folder");
+	return error_in(err, path, NULL);
+}
+
 bool file_make_folders(const char *path, struct error *err)
 {
 	char *copy = strdup(path);

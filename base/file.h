@@ -62,6 +62,9 @@ void file_discard(struct file *f);
 /* Make the names in a folder durable. */
 bool file_sync_folder(const char *path, struct error *err);
 
+/* Make one folder, which must not exist. */
+bool file_make_folder(const char *path, struct error *err);
+
 /* Make path and the folders above it, as mkdir -p does. */
 bool file_make_folders(const char *path, struct error *err);
 

@@ -228,9 +228,10 @@ static bool skip(struct result *result, const char *reason, struct error *err)
 static bool write_bundle(const struct job *job, size_t index,
 			 const struct settings *settings,
 			 struct checkpoint *c, struct scratch *scratch,
-			 struct emitted *emitted, struct result *result,
+			 enum existing *existing, struct result *result,
 			 struct error *err)
 {
+	struct written written = { 0 };
 	struct buffer spec = { 0 };
 	bool ok = false;
 
@@ -242,12 +243,15 @@ static bool write_bundle(const struct job *job, size_t index,
 	     print_checkpoint_spec(c, job, settings, &spec, result, err);
 	if (!ok)
 		goto done;
-	if (settings->dry_run)
-		ok = emit_rehearse(c, &spec, emitted, err);
-	else
-		ok = emit_bundle(c, &spec, job->dest, index, scratch, emitted,
-				 err);
+	if (settings->dry_run) {
+		ok = emit_rehearse(c, &spec, &result->bundle_nbytes, err);
+		goto done;
+	}
+	ok = emit_write(&written, c, &spec, job->dest, index, scratch, err);
+	result->bundle_nbytes = written.nbytes;
+	ok = ok && emit_commit(&written, scratch, existing, err);
 done:
+	emit_discard(&written);
 	buffer_free(&spec);
 	return ok;
 }
@@ -280,7 +284,7 @@ static bool convert(const struct job *job, size_t index,
 		    const struct settings *settings, struct scratch *scratch,
 		    struct result *result, struct error *err)
 {
-	struct emitted emitted = { 0 };
+	enum existing existing = EXISTING_NONE;
 	struct checkpoint c;
 	bool ok;
 
@@ -295,14 +299,12 @@ static bool convert(const struct job *job, size_t index,
 	if (c.skip) {
 		ok = skip(result, c.skip, err);
 	} else {
-		ok = write_bundle(job, index, settings, &c, scratch, &emitted,
+		ok = write_bundle(job, index, settings, &c, scratch, &existing,
 				  result, err);
 		ok = keep_facts(&c, result, err) && ok;
-		result->bundle_nbytes = emitted.nbytes;
 		result->status = STATUS_CONVERTED;
-		if (ok && emitted.existing != EXISTING_NONE)
-			ok = judge_existing(job, emitted.existing, result,
-					    err);
+		if (ok && existing != EXISTING_NONE)
+			ok = judge_existing(job, existing, result, err);
 	}
 	checkpoint_close(&c);
 	return ok;

@@ -1,10 +1,10 @@
 /*
  * emit.h - write a bundle, whole or not at all
  *
- * The members are written into a temporary folder beside the destination,
- * made durable, read back and checked, and then the folder is renamed.  A
- * bundle, or anything else, that is there already is never touched; the caller
- * learns how the new one compares with it.  Links are not followed.
+ * emit_write() puts the members beside the destination under a temporary name
+ * and checks what it wrote.  emit_commit() makes that durable and renames it.
+ * A bundle, or anything else, that is there already is never touched; the
+ * caller learns how the new one compares with it.  Links are not followed.
  */
 #ifndef CONVERT_EMIT_H
 #define CONVERT_EMIT_H
@@ -16,6 +16,8 @@
 #include "base/error.h"
 #include "convert/checkpoint.h"
 
+struct emit_form;
+
 /* What was in the destination's place; it is there still, unchanged. */
 enum existing {
 	EXISTING_NONE,		/* nothing: the bundle was written */
@@ -24,28 +26,46 @@ enum existing {
 	EXISTING_OTHER
 };
 
-struct emitted {
+/* A bundle that is written but has not its name yet.  Zeroed is none. */
+struct written {
+	const struct emit_form *form;
+	const char *dest;	/* the name it shall have; borrowed */
+	char *parent;		/* the folder of both names */
+	char *temporary;	/* the name it has */
+	bool made;		/* there is something of that name */
 	uint64_t nbytes;	/* of both members */
-	enum existing existing;
 };
 
 /*
  * Write checkpoint c, whose keys are final, and the text of its policy spec
- * as the bundle folder dest.  'unique' tells this temporary folder from others
- * of this process.
+ * under a temporary name beside dest.  'unique' tells this name from others of
+ * this process.  On failure nothing is left.
  */
-bool emit_bundle(struct checkpoint *c, const struct buffer *spec,
-		 const char *dest, size_t unique, struct scratch *scratch,
-		 struct emitted *emitted, struct error *err);
+bool emit_write(struct written *w, struct checkpoint *c,
+		const struct buffer *spec, const char *dest, size_t unique,
+		struct scratch *scratch, struct error *err);
 
-/* Find the faults that emit_bundle() would, without writing or copying. */
+/*
+ * Make it durable and give it its name, if nothing has that name.  Either way
+ * emit_discard() comes after.
+ */
+bool emit_commit(struct written *w, struct scratch *scratch,
+		 enum existing *existing, struct error *err);
+
+/* Remove what was not committed, and free. */
+void emit_discard(struct written *w);
+
+/*
+ * Find the faults that emit_write() would, without writing or copying, and
+ * how many bytes both members would have.
+ */
 bool emit_rehearse(const struct checkpoint *c, const struct buffer *spec,
-		   struct emitted *emitted, struct error *err);
+		   uint64_t *nbytes, struct error *err);
 
 /* Fail unless bundles can be made in this folder, which must exist. */
 bool emit_check_writable(const char *folder, struct error *err);
 
-/* True for the names that temporary folders of this program have. */
+/* True for the temporary names of this program. */
 bool emit_is_temporary(const char *file_name);
 
 #endif
