@@ -49,8 +49,8 @@ static inline uint64_t cursor_le(struct cursor *c, unsigned nbytes)
 	const uint8_t *p = cursor_take(c, nbytes);
 	uint64_t v = 0;
 
-	while (p && nbytes--)
-		v = v << 8 | p[nbytes];
+	for (unsigned i = nbytes; p && i > 0; i--)
+		v = v << 8 | p[i - 1];
 	return v;
 }
 

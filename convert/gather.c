@@ -105,7 +105,8 @@ static void scatter(const struct box *b, uint8_t *out, const uint8_t *in)
 	for (uint64_t row = 0; row < rows; row++) {
 		uint64_t left = row, from = 0, to = 0;
 
-		for (size_t i = inner; i-- > 0; ) {
+		for (size_t n = inner; n > 0; n--) {
+			size_t i = n - 1;
 			uint64_t index = left % b->size[i];
 
 			left /= b->size[i];
@@ -249,7 +250,9 @@ static void box_whole(struct box *b, const struct tensor *t)
 {
 	uint64_t dense = b->item;
 
-	for (size_t i = b->rank; i-- > 0; ) {
+	for (size_t n = b->rank; n > 0; n--) {
+		size_t i = n - 1;
+
 		b->size[i] = t->shape[i];
 		b->source[i] = t->stride ? t->stride[i] * b->item : dense;
 		b->dest[i] = dense;
@@ -284,9 +287,9 @@ static bool gather_boxes(const struct work *w, const struct tensor *t,
 	for (uint64_t o = 0; o < outer; o++) {
 		uint64_t left = o, start = t->start;
 
-		for (size_t i = k; i-- > 0; ) {
-			start += left % t->shape[i] * b->source[i];
-			left /= t->shape[i];
+		for (size_t n = k; n > 0; n--) {
+			start += left % t->shape[n - 1] * b->source[n - 1];
+			left /= t->shape[n - 1];
 		}
 		for (uint64_t row = 0; row < t->shape[k]; row += rows) {
 			b->size[k] = t->shape[k] - row < rows ?

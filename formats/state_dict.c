@@ -85,7 +85,9 @@ static bool is_row_major(const struct tensor *t)
 {
 	uint64_t expected = 1;
 
-	for (size_t i = t->rank; i-- > 0; ) {
+	for (size_t n = t->rank; n > 0; n--) {
+		size_t i = n - 1;
+
 		if (t->shape[i] == 1)
 			continue;
 		if (t->stride[i] != expected)

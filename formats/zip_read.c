@@ -94,15 +94,15 @@ static bool check_comment(const uint8_t *comment, size_t len, uint64_t offset,
 static bool find_end(const uint8_t *tail, size_t len, uint64_t file_nbytes,
 		     size_t *found, struct error *err)
 {
-	size_t candidates = 0, behind, comment;
+	size_t last = len - END_SIZE, candidates = 0, behind, comment;
 	struct cursor c;
 
-	for (size_t pos = len - END_SIZE + 1; pos-- > 0; ) {
-		if (!is_end_record(tail, len, pos))
+	for (size_t n = 0; n <= last; n++) {
+		if (!is_end_record(tail, len, last - n))
 			continue;
-		*found = pos;
+		*found = last - n;
 		candidates++;
-		if (pos == len - END_SIZE)
+		if (n == 0)
 			break;
 	}
 	if (candidates == 0)
