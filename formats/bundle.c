@@ -21,8 +21,6 @@ static const char *path_fault(const char *path)
 		return "is empty";
 	if (path[0] == '/')
 		return "is an absolute path";
-	if (path[0] == '~')
-		return "starts with '~'";
 	for (const char *p = path; *p; p += *p == '/') {
 		size_t n = part_length(p);
 
@@ -62,6 +60,9 @@ bool bundle_clean_path(char **clean, const char *path, const char *what,
 		return false;
 	if (!reason && copy_parts(*clean, path) == 0)
 		reason = "names the bundle itself";
+	/* Also in "./~": Python drops the dot before it looks for a home. */
+	if (!reason && (*clean)[0] == '~')
+		reason = "starts with '~'";
 	if (!reason)
 		return true;
 	free(*clean);

@@ -134,6 +134,8 @@ static const struct path {
 	{ "./", NULL, "names the bundle itself" },
 	{ "/a", NULL, "is an absolute path" },
 	{ "~/a", NULL, "starts with '~'" },
+	{ "./~/a", NULL, "starts with '~'" },
+	{ ".//.//~", NULL, "starts with '~'" },
 	{ "..", NULL, "holds \"..\"" },
 	{ "a/../b", NULL, "holds \"..\"" },
 	{ "a/..", NULL, "holds \"..\"" },
