@@ -293,6 +293,8 @@ static bool read_refusal(struct cursor *c, unsigned verdict,
 		return false;
 	if (cursor_left(c) > 0)
 		return nonsense(c, "it goes on behind its end", err);
+	if (reason.len == 0)
+		return nonsense(c, "a refusal without a reason", err);
 	text_escape(why, sizeof(why), reason.data, reason.len);
 	text_escape(where, sizeof(where), key.data, key.len);
 	if (kinds[verdict] != ERROR_NONE)
