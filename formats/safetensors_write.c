@@ -13,6 +13,9 @@
 
 #include "formats/json.h"
 
+/* Readers count a tensor's bits, in 64 bits. */
+#define DATA_LIMIT (UINT64_MAX / 8)
+
 static int by_layout(const void *a, const void *b)
 {
 	const struct tensor *x = *(const struct tensor *const *)a;
@@ -82,9 +85,13 @@ static bool write_header(struct safetensors_layout *layout,
 		    !append_tensor(b, sorted[i], begin, err))
 			return false;
 		layout->begin[layout->order[i]] = begin;
-		if (__builtin_add_overflow(begin, sorted[i]->nbytes, &begin))
+		if (sorted[i]->nbytes > DATA_LIMIT - begin)
 			return tensor_error(sorted[i], err, ERROR_LIMIT,
-					    "the file would overflow 64 bits");
+					    "its %" PRIu64 " bytes at %" PRIu64
+					    " are over the limit of %" PRIu64,
+					    sorted[i]->nbytes, begin,
+					    DATA_LIMIT);
+		begin += sorted[i]->nbytes;
 	}
 	if (!buffer_append(b, "}", 1, err))
 		return false;
@@ -128,12 +135,7 @@ bool safetensors_lay_out(struct safetensors_layout *layout,
 		layout->order[i] = (size_t)(sorted[i] - sd->tensors);
 	if (!write_header(layout, sorted, sd->count, &data_nbytes, err))
 		goto done;
-	if (__builtin_add_overflow(data_nbytes, layout->header.len,
-				   &layout->file_nbytes)) {
-		error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
-			  "the file would overflow 64 bits");
-		goto done;
-	}
+	layout->file_nbytes = data_nbytes + layout->header.len;
 	ok = true;
 done:
 	free(sorted);

@@ -553,6 +553,7 @@ static void test_every_changed_byte(void **state)
 /* ---- the header that is written ---- */
 
 enum { TENSORS = 4 };
+#define MOST (UINT64_MAX / 8)	/* bytes of tensors in one file */
 
 struct written {
 	const char *key;
@@ -609,6 +610,11 @@ static const struct {
 	  { { BYTES("w"), DTYPE_F4, 2, { 0, UINT64_MAX / 2 }, 0, true } },
 	  "{'w':{'dtype':'F4','shape':[0,18446744073709551614],"
 	  "'data_offsets':[0,0]}}      ", { 0 }, { 0 }, 88 },
+	{ "as many bits as readers count", 1,
+	  { { BYTES("w"), DTYPE_U8, 1, { MOST }, MOST, false } },
+	  "{'w':{'dtype':'U8','shape':[2305843009213693951],"
+	  "'data_offsets':[0,2305843009213693951]}}       ",
+	  { 0 }, { 0 }, MOST + 104 },
 	{ "read from such a file: it does not", 1,
 	  { { BYTES("w"), DTYPE_F4, 2, { 2, 6 }, 6, false } },
 	  "{'w':{'dtype':'F4','shape':[2,6],'data_offsets':[0,6]}} ",
@@ -695,14 +701,15 @@ static const struct {
 	{ "a name that is not UTF-8", 1,
 	  { { BYTES("w\xff"), DTYPE_U8, 0, { 0 }, 1, false } },
 	  ERROR_UNSUPPORTED, 1, "not UTF-8" },
-	{ "data overflows", 2,
-	  { { BYTES("a"), DTYPE_U8, 1, { UINT64_MAX }, UINT64_MAX, false },
+	{ "more bits than readers count", 1,
+	  { { BYTES("a"), DTYPE_U8, 1, { MOST + 1 }, MOST + 1, false } },
+	  ERROR_LIMIT, NOWHERE, "tensor \"a\": its 2305843009213693952 bytes "
+	  "at 0 are over the limit of 2305843009213693951" },
+	{ "so many in all", 2,
+	  { { BYTES("a"), DTYPE_U8, 1, { MOST }, MOST, false },
 	    { BYTES("b"), DTYPE_U8, 1, { 1 }, 1, false } },
-	  ERROR_LIMIT, NOWHERE,
-	  "tensor \"b\": the file would overflow 64 bits" },
-	{ "data and header overflow", 1,
-	  { { BYTES("a"), DTYPE_U8, 1, { UINT64_MAX }, UINT64_MAX, false } },
-	  ERROR_LIMIT, NOWHERE, "the file would overflow 64 bits" },
+	  ERROR_LIMIT, NOWHERE, "tensor \"b\": its 1 bytes at "
+	  "2305843009213693951 are over the limit" },
 };
 
 static void test_unwritable(void **state)
