@@ -141,9 +141,9 @@ bool tensor_check(struct tensor *t, uint64_t storage_nbytes,
 				    "its strides overflow 64 bits");
 	if (t->start > storage_nbytes || nbytes > storage_nbytes - t->start)
 		return tensor_error(t, err, ERROR_CORRUPT,
-				    "bytes %" PRIu64 " to %" PRIu64
-				    " of a storage of %" PRIu64, t->start,
-				    t->start + (nbytes - 1), storage_nbytes);
+				    "reaches over %" PRIu64 " bytes from %"
+				    PRIu64 " on, in a storage of %" PRIu64,
+				    nbytes, t->start, storage_nbytes);
 	return true;
 }
 
