@@ -38,6 +38,7 @@ enum {
 	LOCATOR_SIZE = 20, COMMENT_LIMIT = 65535,
 	FLAG_DESCRIPTOR = 0x0008, FLAG_UTF8 = 0x0800, FLAG_DEFLATE = 0x0006,
 	EXTRA_ZIP64 = 0x0001, EXTRA_UNICODE_PATH = 0x7075,
+	DOS_FOLDER = 0x10,	/* an attribute */
 	VERSION_LIMIT = 45, MEMBER_LIMIT = 1000000
 };
 
@@ -330,6 +331,7 @@ static bool check_member(const struct zip_member *m, uint16_t version,
 {
 	unsigned allowed = FLAG_DESCRIPTOR | FLAG_UTF8 | FLAG_DEFLATE;
 	uint32_t type = m->attributes >> 16 & 0xf000;	/* as unix has it */
+	bool said_folder = type == 0x4000 || (m->attributes & DOS_FOLDER);
 
 	if (m->flags & 1)
 		return error_set(err, ERROR_UNSUPPORTED, at, "it is encrypted");
@@ -352,6 +354,11 @@ static bool check_member(const struct zip_member *m, uint16_t version,
 	if (type != 0 && type != 0x8000 && type != 0x4000)
 		return error_set(err, ERROR_UNSAFE, at,
 				 "it is a symbolic link or a special file");
+	/* torch's reader goes by the attributes, and then reads nothing. */
+	if (said_folder && !m->folder)
+		return error_set(err, ERROR_UNSAFE, at,
+				 "its attributes say that it is a folder, its "
+				 "name does not");
 	if (m->folder && (m->usize != 0 || m->csize > 2))
 		return error_set(err, ERROR_UNSAFE, at,
 				 "a folder with %" PRIu64 " bytes in it",

@@ -297,6 +297,12 @@ REFUSED = {
     "device": (
         archive(A, changed(V, central={"attributes": 0x61FF0000})), "unsafe",
         DIRECTORY + CENTRAL_A, "a symbolic link or a special file"),
+    "a folder by the attributes of DOS, not by its name": (
+        archive(A, changed(V, central={"attributes": 0x10})), "unsafe", DIRECTORY + CENTRAL_A,
+        "its attributes say that it is a folder"),
+    "a folder by the attributes of unix, not by its name": (
+        archive(A, changed(V, central={"attributes": 0x41FF0000})), "unsafe",
+        DIRECTORY + CENTRAL_A, "its attributes say that it is a folder"),
     "folder with bytes in it": (
         archive(Member(b"r/", b"xyz"), A, V), "unsafe", 35 + DIRECTORY,
         "a folder with 3 bytes in it"),
