@@ -390,8 +390,7 @@ OLD_FORMS = {
         glob("torch._utils", "_rebuild_tensor"), glob("mine", "Sub"),
         tup(storage(), integer(0), tup(integer(2), integer(3)),
             tup(integer(3), integer(1))), tup(b"N", dct())),
-    "metadata": tensor(extra=(dct((text("conj"), FALSE),
-                                  (text("other"), b"N")),)),
+    "metadata": tensor(extra=(dct((text("other"), b"N")),)),
     "torch.Size": tensor(size=call(glob("torch", "Size"),
                                    tup(integer(2), integer(3)))),
     "python 2 strings": tensor(
@@ -592,6 +591,9 @@ REFUSALS = [
     ("number as conj", state_dict(tensor(extra=(
         dct((text("conj"), integer(1))),))),
      "CORRUPT", "conj", "a"),
+    ("False as neg", state_dict(tensor(extra=(
+        dct((text("neg"), FALSE)),))),
+     "CORRUPT", "neg", "a"),
     ("too few arguments", state_dict(call(
         glob("torch._utils", "_rebuild_tensor_v2"))),
      "CORRUPT", "argument", ""),

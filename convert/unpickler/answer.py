@@ -221,9 +221,10 @@ def flags(metadata):
         raise Refused(CORRUPT, "tensor metadata is no dict")
     result = 0
     for name, flag in FLAGS.items():
-        value = dict.get(metadata, name, False)
-        if type(value) is not bool:
-            raise Refused(CORRUPT, f"tensor metadata {name} is no bool")
-        if value:
-            result |= flag
+        if name not in metadata:
+            continue
+        # torch takes any value for True, and writes no other.
+        if metadata[name] is not True:
+            raise Refused(CORRUPT, f"tensor metadata {name} is not True")
+        result |= flag
     return result
