@@ -338,6 +338,16 @@ def test_old_pickles_without_non_persistent_set(helper):
     assert answer.keys == ["b"]
 
 
+def test_non_persistent_set_that_is_none(helper):
+    """It says which buffers are weights, so that nothing else will do."""
+    for value in b"N", lst(text("b")), new(glob("mine", "set")):
+        inner = module_of(buffers=[(text("b"), tensor())], extra=[
+            (text("_non_persistent_buffers_set"), value)])
+        answer = helper.ask(whole(module_of(modules=[(text("m"), inner)])))
+        assert answer.verdict == "UNSUPPORTED" and answer.where == "m"
+        assert "_non_persistent_buffers_set" in answer.reason
+
+
 def test_ordered_dicts_in_modules(helper):
     empty = ORDERED_DICT
     state = dct((text("_parameters"),

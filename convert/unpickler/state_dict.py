@@ -172,7 +172,7 @@ class Walk:
         if found is None:
             raise Refused(UNSUPPORTED, "not a module but of type "
                           + global_name(module), prefix[:-1])
-        left_out = set_members(found.get("_non_persistent_buffers_set"))
+        left_out = self.left_out(prefix, found)
         self.visit(prefix, 1 + len(left_out) + len(found["_parameters"])
                    + len(found["_buffers"]) + len(found["_modules"]))
         self.look_at_class(prefix, module, found)
@@ -184,6 +184,20 @@ class Walk:
             if value is not None and name not in left_out:
                 self.emit(self.join(prefix, name), value)
         return iter(dict.items(found["_modules"]))
+
+    @staticmethod
+    def left_out(prefix, found):
+        """What the set of buffers holds that are not saved; old pickles have
+        no such set."""
+        if "_non_persistent_buffers_set" not in found:
+            return ()
+        value = found["_non_persistent_buffers_set"]
+        if type(value) is SetStub:
+            return value.members
+        if type(value) in (set, frozenset):
+            return value
+        raise Refused(UNSUPPORTED, "module whose _non_persistent_buffers_set "
+                      "is of type " + global_name(value), prefix[:-1])
 
     @staticmethod
     def join(prefix, name):
@@ -211,10 +225,3 @@ class Walk:
 def is_flat_parameter(key):
     name = key.rpartition(".")[2]
     return name.lstrip("_").rstrip("_0123456789") == FLAT_PARAMETER
-
-
-def set_members(value):
-    """The members of a set, a frozenset, or what stands for one."""
-    if type(value) is SetStub:
-        return value.members
-    return value if type(value) in (set, frozenset) else ()
