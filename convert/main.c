@@ -80,6 +80,21 @@ static bool any_candidate(const struct sources *sources)
 	return false;
 }
 
+/* What a scheduler's variables chose is never left unsaid. */
+static void print_shard(const struct settings *s, size_t count, size_t of)
+{
+	const struct shard *shard = &s->shard;
+
+	if (shard->count == 1 || (s->quiet && !shard->variable))
+		return;
+	fprintf(stderr, "%s: shard %u/%u", program, shard->index,
+		shard->count);
+	if (shard->variable)
+		fprintf(stderr, " by %s (--shard 0/1 takes everything)",
+			shard->variable);
+	fprintf(stderr, ": %zu of %zu files\n", count, of);
+}
+
 /* Walk, plan, convert.  False if that could not be done. */
 static bool run(const struct settings *s, int *status, struct error *err)
 {
@@ -94,8 +109,10 @@ static bool run(const struct settings *s, int *status, struct error *err)
 		return false;
 	if (!find_sources(s, &sources, err))
 		goto done;
-	if (!plan_make(&plan, &sources, s, err) ||
-	    !batch_run(&plan, s, spill_folder(s), &totals, err))
+	if (!plan_make(&plan, &sources, s, err))
+		goto done;
+	print_shard(s, plan.count, sources.count);
+	if (!batch_run(&plan, s, spill_folder(s), &totals, err))
 		goto done;
 	*status = totals.failed > 0 ? EXIT_SOME_FAILED : EXIT_GOOD;
 	if (!any_candidate(&sources)) {

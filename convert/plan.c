@@ -126,17 +126,17 @@ static bool check_inside(struct plan *plan, struct job **sorted, size_t count,
 	return true;
 }
 
-static bool check_dests(struct plan *plan, struct error *err)
+/* Sort the jobs that have a bundle by it, and link those that share one. */
+static size_t link_same(struct plan *plan, struct job **sorted)
 {
-	struct job **sorted = memory_array(plan->count, sizeof(*sorted), err);
 	size_t count = 0;
-	bool ok = false;
 
-	if (!sorted)
-		return false;
-	for (size_t i = 0; i < plan->count; i++)
+	for (size_t i = 0; i < plan->count; i++) {
+		plan->jobs[i].same_as = NULL;
+		plan->jobs[i].next_same = NULL;
 		if (plan->jobs[i].dest)
 			sorted[count++] = &plan->jobs[i];
+	}
 	qsort(sorted, count, sizeof(*sorted), by_dest);
 	for (size_t i = 1, first = 0; i < count; i++) {
 		if (strcmp(sorted[i]->dest, sorted[first]->dest) != 0) {
@@ -146,9 +146,41 @@ static bool check_dests(struct plan *plan, struct error *err)
 		sorted[i]->same_as = sorted[first];
 		sorted[i - 1]->next_same = sorted[i];
 	}
+	return count;
+}
+
+/* Leave the jobs of other shards out. */
+static void keep_shard(struct plan *plan, const struct shard *shard)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		struct job *job = &plan->jobs[i];
+		const struct job *first = job->same_as ? job->same_as : job;
+
+		job->shard = shard_of(first->source->relative, shard->count);
+	}
+	for (size_t i = 0; i < plan->count; i++)
+		if (plan->jobs[i].shard == shard->index)
+			plan->jobs[kept++] = plan->jobs[i];
+	plan->count = kept;
+}
+
+static bool settle(struct plan *plan, const struct shard *shard,
+		   struct error *err)
+{
+	struct job **sorted = memory_array(plan->count, sizeof(*sorted), err);
+	size_t count;
+	bool ok = false;
+
+	if (!sorted)
+		return false;
+	count = link_same(plan, sorted);
 	for (size_t i = 0; i < count; i++)
 		if (!check_inside(plan, sorted, count, sorted[i], err))
 			goto done;
+	keep_shard(plan, shard);
+	link_same(plan, sorted);	/* the jobs have moved */
 	ok = true;
 done:
 	free(sorted);
@@ -198,7 +230,7 @@ bool plan_make(struct plan *plan, const struct sources *sources,
 		if (!plan_job(plan, &plan->jobs[i], settings, err))
 			goto fail;
 	}
-	if (check_dests(plan, err) && sort_by_size(plan, err))
+	if (settle(plan, &settings->shard, err) && sort_by_size(plan, err))
 		return true;
 fail:
 	plan_free(plan);

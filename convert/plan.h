@@ -5,7 +5,9 @@
  * order to work in, largest first, so that the last thread is not left with
  * the longest job.  Faults of names are found here, before any work: no
  * name for a bundle, a bundle inside another.  Of several sources for one
- * bundle the first is done first, and the others hang on it.
+ * bundle the first is done first, and the others hang on it.  All that is
+ * settled for all sources, and then the jobs of other shards are left out: so
+ * the shards together do what one process would.
  */
 #ifndef CONVERT_PLAN_H
 #define CONVERT_PLAN_H
@@ -27,6 +29,7 @@ struct job {
 	const struct job *same_as;	/* an earlier job for this bundle: this
 					   one is done after it */
 	struct job *next_same;	/* a later job for this bundle, or NULL */
+	unsigned shard;		/* of the first source for this bundle */
 };
 
 struct plan {
@@ -37,8 +40,9 @@ struct plan {
 };
 
 /*
- * Plan all sources; they must stay where they are.  Bundles go below
- * settings->output with the sources' relative paths, or beside their sources.
+ * Plan the sources of settings->shard; all sources must stay where they are.
+ * Bundles go below settings->output with the sources' relative paths, or
+ * beside their sources.
  */
 bool plan_make(struct plan *plan, const struct sources *sources,
 	       const struct settings *settings, struct error *err);

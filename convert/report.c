@@ -293,7 +293,10 @@ static void print_summary(struct report *r)
 		console_seconds_since(&r->start));
 }
 
-/* Lines of the map that no source needed are likely to be mistakes. */
+/*
+ * Lines of the map that no source needed are likely to be mistakes; of a shard
+ * they are not.
+ */
 static void print_unused_lines(const struct report *r)
 {
 	const struct architecture_map *map = &r->settings->architecture_map;
@@ -317,6 +320,10 @@ static void print_json_summary(struct report *r)
 
 	buffer_append(&r->json, "],\"summary\":", 12, &r->error);
 	json_open(&w, NULL, '{');
+	if (r->settings->shard.count > 1) {
+		json_put_u64(&w, "shard", r->settings->shard.index);
+		json_put_u64(&w, "shards", r->settings->shard.count);
+	}
 	json_put_u64(&w, "converted", r->totals.converted);
 	json_put_u64(&w, "skipped", r->totals.skipped);
 	json_put_u64(&w, "failed", r->totals.failed);
@@ -338,7 +345,8 @@ bool report_end(struct report *r, struct error *err)
 		error_set_errno(&r->error, "cannot write standard output");
 		r->broken = true;
 	}
-	print_unused_lines(r);
+	if (r->settings->shard.count == 1)
+		print_unused_lines(r);
 	print_summary(r);
 	if (r->error.kind == ERROR_NONE)
 		return true;

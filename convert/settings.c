@@ -18,6 +18,10 @@ static const struct option_spec specs[] = {
 	  "write each bundle beside its source" },
 	{ "jobs", 'j', OPTION_COUNT, FIELD(jobs), 0, 256, "N",
 	  "convert N checkpoints at once (default 0: one per processor)" },
+	{ "shard", 0, OPTION_TEXT, FIELD(shard_option), 0, 0, "K/N|auto/N",
+	  "convert part K of N, K counted from 0; auto/N takes K from a\n"
+	  "scheduler's variables, and those of a Slurm array or SkyPilot\n"
+	  "choose both without this option (0/1: take everything)" },
 	{ "dry-run", 'n', OPTION_FLAG, FIELD(dry_run), 0, 0, NULL,
 	  "read everything, say what would be written, write nothing" },
 	{ "architecture", 0, OPTION_TEXT, FIELD(architecture_option), 0, 0,
@@ -186,6 +190,12 @@ static bool check(const struct settings *s, struct error *err)
 	return true;
 }
 
+static bool choose_shard(struct settings *s, struct error *err)
+{
+	return s->help || s->version ||
+	       shard_choose(&s->shard, s->shard_option, err);
+}
+
 bool settings_parse(struct settings *s, int argc, char **argv,
 		    struct error *err)
 {
@@ -194,7 +204,8 @@ bool settings_parse(struct settings *s, int argc, char **argv,
 				.max_expansion = LIMITS_EXPANSION_DEFAULT };
 	if (options_parse(&settings_options, s, &s->operands, argc, argv,
 			  err) &&
-	    check(s, err) && read_architecture(s, err) && read_map(s, err) &&
+	    check(s, err) && choose_shard(s, err) &&
+	    read_architecture(s, err) && read_map(s, err) &&
 	    read_names(s, err))
 		return true;
 	settings_free(s);

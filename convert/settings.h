@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "convert/architecture_map.h"
+#include "convert/shard.h"
 
 #define SETTINGS_NO_EPOCH UINT_MAX
 
@@ -29,6 +30,7 @@ struct settings {
 	unsigned jobs;		/* 0: as many as are allowed */
 	unsigned timeout_s;	/* for what a pickle takes */
 	unsigned max_expansion;	/* times the size of a source */
+	const char *shard_option;	/* as given, or NULL */
 	unsigned color, progress;	/* enum console_color, _progress */
 
 	/* Filled in after parsing. */
@@ -37,13 +39,15 @@ struct settings {
 	struct architecture_map architecture_map;
 	struct option_list operands;
 	struct buffer names;	/* the content of files_from */
+	struct shard shard;
 };
 
 extern const struct option_table settings_options;
 
 /*
- * Parse the command line, read --architecture @FILE and --files-from, and
- * check what belongs together.  ERROR_USAGE for what the user did wrong.
+ * Parse the command line, read --architecture @FILE and --files-from, choose
+ * the shard and check what belongs together.  ERROR_USAGE for what the user
+ * did wrong.
  */
 bool settings_parse(struct settings *s, int argc, char **argv,
 		    struct error *err);
