@@ -12,6 +12,7 @@ PKG_CONFIG ?= pkg-config
 bindir = $(PREFIX)/bin
 libexecdir = $(PREFIX)/libexec/mpt-bundle
 mandir = $(PREFIX)/share/man
+datadir = $(PREFIX)/share/mpt-bundle
 
 PKGS := zlib libcjson
 HELPER_LD := $(shell $(PKG_CONFIG) --libs libseccomp)
@@ -85,10 +86,13 @@ install: all					## install under $(DESTDIR)$(PREFIX)
 	install $B/mpt-convert $B/mpt-validate $(DESTDIR)$(bindir)
 	install $B/mpt-unpickler $(DESTDIR)$(libexecdir)
 	install -m 644 man/*.1 $(DESTDIR)$(mandir)/man1
+	install -d $(DESTDIR)$(datadir)/cluster
+	install -m 644 cluster/*.yaml $(DESTDIR)$(datadir)/cluster
+	install cluster/*.sbatch $(DESTDIR)$(datadir)/cluster
 uninstall:					## remove what install put there
 	rm -f $(addprefix $(DESTDIR)$(bindir)/,mpt-convert mpt-validate)
 	rm -f $(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(wildcard man/*.1))
-	rm -rf $(DESTDIR)$(libexecdir)
+	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 clean:						## remove $B
 	rm -rf $B
 help:						## list the targets
