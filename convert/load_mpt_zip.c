@@ -86,7 +86,8 @@ static bool read_header(struct checkpoint *c, const struct zip_member *member,
 					       err);
 	}
 	if (!zip_stream_read(c->stream, length, sizeof(length), err) ||
-	    !safetensors_read_length(length, member->usize, &len, err))
+	    !safetensors_read_length(length, member->usize, &len, err) ||
+	    !safetensors_check_inflated(len, member->csize, err))
 		return false;
 	text = memory_array(len, 1, err);
 	if (!text)

@@ -197,6 +197,7 @@ bool bundle_check_weights(struct safetensors_header *header,
 		first = (size_t)stream->size;
 	ok = stream->read(stream->source, bytes, first, err) &&
 	     safetensors_read_length(bytes, stream->size, &len, err) &&
+	     safetensors_check_inflated(len, stream->stored_nbytes, err) &&
 	     (text = memory_array(len, 1, err)) != NULL &&
 	     stream->read(stream->source, text, len, err);
 	if (ok) {
@@ -233,7 +234,8 @@ bool bundle_check_weights_at(struct safetensors_header *header,
 	struct place place = { .reader = r };
 	const struct bundle_stream stream = { .read = read_on,
 					      .source = &place,
-					      .size = r->size };
+					      .size = r->size,
+					      .stored_nbytes = r->size };
 
 	return bundle_check_weights(header, &stream, err);
 }

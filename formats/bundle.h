@@ -86,6 +86,7 @@ struct bundle_stream {
 	bool (*read)(void *source, void *buf, size_t len, struct error *err);
 	void *source;		/* borrowed */
 	uint64_t size;
+	uint64_t stored_nbytes;	/* what they take in an archive, else size */
 };
 
 /*

@@ -41,6 +41,15 @@ bool safetensors_read_length(const uint8_t bytes[SAFETENSORS_LENGTH_SIZE],
 			     struct error *err);
 
 /*
+ * A header that was deflated into 1 MiB may not have over 4 MiB, and 8 bytes
+ * more for each byte beyond that: each of its tensors takes some ten times its
+ * text in memory, and deflate makes 1,000 bytes of one.  stored_nbytes is what
+ * the whole file takes in its archive.  (4 MiB are some 50,000 tensors.)
+ */
+bool safetensors_check_inflated(size_t len, uint64_t stored_nbytes,
+				struct error *err);
+
+/*
  * Parse the N bytes of the header; data_nbytes is what follows them in the
  * file and must be covered exactly.  Offsets in errors count from the start of
  * the file.  On failure *header is empty.

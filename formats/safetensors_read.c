@@ -16,7 +16,13 @@
 #include "base/text.h"
 
 /* More dimensions than any tensor has, few enough to bound the work. */
-enum { RANK_LIMIT = 4096 };
+enum {
+	RANK_LIMIT = 4096,
+	/* Of headers that were deflated. */
+	INFLATED_FREE = 4 << 20,
+	INFLATED_FREE_NBYTES = 1 << 20,
+	INFLATED_PER_BYTE = 8
+};
 
 struct scan {
 	const char *text;
@@ -585,4 +591,21 @@ void safetensors_header_free(struct safetensors_header *header)
 {
 	state_dict_free(&header->tensors);
 	*header = (struct safetensors_header){ 0 };
+}
+
+bool safetensors_check_inflated(size_t len, uint64_t stored_nbytes,
+				struct error *err)
+{
+	uint64_t limit = INFLATED_FREE;
+
+	if (stored_nbytes > SAFETENSORS_HEADER_LIMIT)
+		return true;
+	if (stored_nbytes > INFLATED_FREE_NBYTES)
+		limit += (stored_nbytes - INFLATED_FREE_NBYTES) *
+			 INFLATED_PER_BYTE;
+	if (len <= limit)
+		return true;
+	return error_set(err, ERROR_LIMIT, 0, "header of %zu bytes, over the "
+			 "limit of %" PRIu64 " for a file that takes %" PRIu64
+			 " in its archive", len, limit, stored_nbytes);
 }

@@ -155,7 +155,8 @@ static bool open_file(struct member *m, const struct container *c,
 	if (!ok)
 		return error_in(err, NULL, m->name);
 	m->reader = file_reader(&m->file);
-	m->bytes = (struct bundle_stream){ read_file, m, m->file.size };
+	m->bytes = (struct bundle_stream){ read_file, m, m->file.size,
+					    m->file.size };
 	return true;
 }
 
@@ -259,7 +260,8 @@ bool open_member(struct member *m, const struct container *c,
 	m->stream = zip_stream_open(&c->zip, found, &c->reader, err);
 	if (!m->stream)
 		return error_in(err, NULL, name);
-	m->bytes = (struct bundle_stream){ read_zip, m, found->usize };
+	m->bytes = (struct bundle_stream){ read_zip, m, found->usize,
+					    found->csize };
 	return true;
 }
 

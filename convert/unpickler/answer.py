@@ -13,7 +13,7 @@ MAX_REASON_LENGTH = 1000
 
 # A tensor takes about as many bytes in the answer as in the pickle, unless it
 # is one tensor under very many names.
-SPARE_INDEX_NBYTES, INDEX_NBYTES_PER_BYTE = 16 << 20, 4
+SPARE_INDEX_NBYTES, INDEX_NBYTES_PER_BYTE = 1 << 20, 4
 MAX_INDEX_NBYTES = 500 << 20    # below UNPICKLER_ANSWER_LIMIT
 
 # enum unpickler_tensor_flag

@@ -265,6 +265,7 @@ static void test_unreadable(void **state)
 {
 	size_t left = sizeof(weights) - 2;
 	const struct bundle_stream stream = { broken_read, &left,
+					      sizeof(weights) - 1,
 					      sizeof(weights) - 1 };
 	struct safetensors_header header;
 	struct error err = { 0 };

@@ -64,6 +64,40 @@ static void test_length(void **state)
 	check_rows();
 }
 
+static const struct {
+	const char *name;
+	size_t len;
+	uint64_t stored_nbytes;
+	const char *reason;	/* NULL: it is in proportion */
+} inflated[] = {
+	{ "stored", 20 << 20, 20 << 20, NULL },
+	{ "small", 4 << 20, 100, NULL },
+	{ "too large for so little", (4 << 20) + 1, 100,
+	  "4194305 bytes, over the limit of 4194304 for a file that takes "
+	  "100" },
+	{ "of one MiB", (4 << 20) + 1, 1 << 20, "over the limit of 4194304" },
+	{ "of a byte more", (4 << 20) + 8, (1 << 20) + 1, NULL },
+	{ "a byte too large for that", (4 << 20) + 9, (1 << 20) + 1,
+	  "over the limit of 4194312" },
+	{ "of a huge file", SAFETENSORS_HEADER_LIMIT, UINT64_MAX, NULL },
+};
+
+static void test_inflated(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(inflated); i++) {
+		struct error err = { 0 };
+		bool ok = safetensors_check_inflated(
+			inflated[i].len, inflated[i].stored_nbytes, &err);
+
+		CHECK(inflated[i].name, ok == !inflated[i].reason);
+		if (!ok && inflated[i].reason)
+			check_fault(inflated[i].name, &err, ERROR_LIMIT, 0,
+				    inflated[i].reason);
+	}
+	check_rows();
+}
+
 /* ---- headers ---- */
 
 #define W "{'w':{'dtype':'U8','shape':[2],'data_offsets':[0,2]}"
@@ -762,6 +796,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_length),
+		cmocka_unit_test(test_inflated),
 		cmocka_unit_test(test_accepts),
 		cmocka_unit_test(test_rejects),
 		cmocka_unit_test(test_every_prefix_is_refused),
