@@ -14,7 +14,9 @@ libexecdir = $(PREFIX)/libexec/mpt-bundle
 mandir = $(PREFIX)/share/man
 datadir = $(PREFIX)/share/mpt-bundle
 
-PKGS := zlib libcjson
+# ISA-L deflates and sums much faster than zlib; 'make ISAL=' does without.
+ISAL ?= $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
+PKGS := zlib libcjson $(ISAL)
 HELPER_LD := $(shell $(PKG_CONFIG) --libs libseccomp)
 PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS))
@@ -27,7 +29,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion $(if $(WERROR),-Werror)
 SAN_CF := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
-BUILD_PP := -I. -I$B -D_POSIX_C_SOURCE=200809L -DMPT_VERSION='"$(VERSION)"' $(PKG_CF)
+BUILD_PP := -I. -I$B -D_POSIX_C_SOURCE=200809L -DMPT_VERSION='"$(VERSION)"' $(if $(ISAL),-DHAVE_ISAL) $(PKG_CF)
 BUILD_CF := -std=c11 -fopenmp -fvisibility=hidden $(WARN) $(SAN_CF) $(CFLAGS)
 
 # The helper's Python, in the order of its imports.

@@ -3,9 +3,9 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/interrupt.h"
+#include "formats/crc32.h"
 
 /* Read a storage for its checksum alone. */
 static bool verify_storage(struct storage *s, struct scratch *scratch,
@@ -22,7 +22,7 @@ static bool verify_storage(struct storage *s, struct scratch *scratch,
 		if (!interrupt_check(err) ||
 		    !reader_read(&s->bytes, done, scratch->buffer, n, err))
 			return error_in(err, NULL, s->name);
-		crc = (uint32_t)crc32_z(crc, scratch->buffer, n);
+		crc = crc32_update(crc, scratch->buffer, n);
 		done += n;
 	}
 	if (!s->check_crc || crc == s->crc) {
@@ -53,7 +53,7 @@ static bool copy_dense(const struct tensor *t, struct storage *s,
 		    !reader_read(&s->bytes, t->start + done, room, n, err))
 			return error_in(err, NULL, s->name);
 		if (sum)
-			crc = (uint32_t)crc32_z(crc, room, n);
+			crc = crc32_update(crc, room, n);
 		sink_commit(sink, n);
 		done += n;
 	}

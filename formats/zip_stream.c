@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "formats/crc32.h"
+
 enum { INPUT_SIZE = 128 << 10 };
 
 struct zip_stream {
@@ -143,8 +145,8 @@ bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
 			  : read_stored(s, buf, len, err);
 	if (!ok)
 		return fail(s, err);
-	if (s->check_crc && len > 0)	/* zlib starts anew at NULL */
-		s->crc = (uint32_t)crc32_z(s->crc, buf, len);
+	if (s->check_crc)
+		s->crc = crc32_update(s->crc, buf, len);
 	return true;
 }
 
