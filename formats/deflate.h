@@ -25,7 +25,7 @@ void deflate_free(struct deflate *d);
 /* Begin a stream, whatever became of the one before. */
 void deflate_begin(struct deflate *d);
 
-/* What is to be read, and the room to write to; both shrink as they are used. */
+/* What is to be read, and room to write to; both shrink as they are used. */
 struct deflate_io {
 	const uint8_t *in;
 	uint8_t *out;
