@@ -67,7 +67,9 @@ $B/tests/unit/convert_allocation: TEST_LD = -Wl,--wrap=malloc,--wrap=calloc,--wr
 $B/tests/mischief/mpt-unpickler: $(HELPER) $B/tests/mischief/mischief.o
 	$(CC) $(BUILD_CF) $(LDFLAGS) -Wl,--wrap=read,--wrap=seccomp_load -o $@ $^ $(HELPER_LD) $(PY_LD)
 $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
-	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
+	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
+$B/tests/drivers/convert_paced: $(call objs,convert)
+$B/tests/drivers/convert_paced: TEST_LD = -Wl,--wrap=pwrite,--wrap=clock_gettime
 
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)

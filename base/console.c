@@ -24,11 +24,13 @@ bool console_want_color(unsigned choice)
 	return !(no && *no) && !is_dumb() && isatty(STDOUT_FILENO);
 }
 
-bool console_want_bar(unsigned choice)
+enum console_progress console_progress(unsigned choice, bool quiet)
 {
 	if (choice != PROGRESS_AUTO)
-		return choice == PROGRESS_BAR;
-	return !is_dumb() && isatty(STDERR_FILENO);
+		return (enum console_progress)choice;
+	if (!is_dumb() && isatty(STDERR_FILENO))
+		return PROGRESS_BAR;
+	return quiet ? PROGRESS_NONE : PROGRESS_PLAIN;
 }
 
 int console_width(void)

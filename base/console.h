@@ -1,5 +1,5 @@
 /*
- * console.h - colours, progress bars, and numbers for people
+ * console.h - what a terminal can, and numbers for people
  */
 #ifndef BASE_CONSOLE_H
 #define BASE_CONSOLE_H
@@ -20,8 +20,11 @@ enum console_progress {
  */
 bool console_want_color(unsigned choice);
 
-/* Should standard error show a bar?  PROGRESS_AUTO: if it is a terminal. */
-bool console_want_bar(unsigned choice);
+/*
+ * What PROGRESS_AUTO means here: a bar if standard error is a terminal that
+ * can show one, else lines; those not for who wants it quiet.
+ */
+enum console_progress console_progress(unsigned choice, bool quiet);
 
 /* Columns a line on standard error may take; 79 if nobody knows. */
 int console_width(void);

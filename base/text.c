@@ -67,6 +67,38 @@ bool text_is_line_separator(const char *character, size_t len)
 			    memcmp(character, "\xe2\x80\xa9", 3) == 0);
 }
 
+/* Of the character that starts here; 0 inside one. */
+static size_t columns_of(const char *text, size_t left)
+{
+	uint8_t first = (uint8_t)text[0];
+	bool wide = first > 0xe1 ||	/* above U+1FFF */
+		    (first == 0xe1 && left > 1 && (uint8_t)text[1] >= 0x84);
+
+	return first >= 0x80 && first < 0xc0 ? 0 : 1 + wide;
+}
+
+size_t text_columns(const char *text, size_t len)
+{
+	size_t columns = 0;
+
+	for (size_t i = 0; i < len; i++)
+		columns += columns_of(text + i, len - i);
+	return columns;
+}
+
+const char *text_tail(const char *text, size_t len, size_t columns)
+{
+	size_t whole = text_columns(text, len), i = 0, n;
+
+	for (; i < len; i++) {
+		n = columns_of(text + i, len - i);
+		if (whole <= columns && n > 0)
+			break;
+		whole -= n;
+	}
+	return text + i;
+}
+
 /* One character or stray byte, escaped, to out; returns its length there. */
 static size_t escape_one(char out[8], const uint8_t *p, size_t n)
 {

@@ -24,6 +24,18 @@ bool text_ends_in(const char *text, const char *suffix);
 bool text_is_line_separator(const char *character, size_t len);
 
 /*
+ * The columns that UTF-8 text without control characters takes on a terminal,
+ * at most: two for each character from U+1100 on, where the wide ones begin.
+ */
+size_t text_columns(const char *text, size_t len);
+
+/* The bytes of such text that make up a column, at most. */
+#define TEXT_COLUMN_NBYTES 3
+
+/* The longest end of such text that takes at most so many columns. */
+const char *text_tail(const char *text, size_t len, size_t columns);
+
+/*
  * Copy text to buf so that it is safe on one line of a terminal: control
  * characters (C0, DEL, C1), line separators and bytes that are not UTF-8
  * become \n, \t, \r, \xNN or \uNNNN, a backslash becomes two.  What does not

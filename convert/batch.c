@@ -18,14 +18,19 @@ struct batch {
 static void do_job(const struct batch *b, size_t index,
 		   struct scratch *scratch, const struct error *no_scratch)
 {
+	const struct result *result = &b->results[index];
 	struct job job = b->plan->jobs[index];
 
 	if (no_scratch->kind != ERROR_NONE)
 		job.error = no_scratch;
-	if (!interrupt_signal())
+	if (!interrupt_signal()) {
+		progress_bar_begin(&b->report->bar, &scratch->work,
+				   job.source->path, job.source->nbytes);
 		convert_job(&job, index, b->settings, scratch,
 			    &b->results[index]);
-#pragma omp critical(report)
+		progress_bar_end(&b->report->bar, &scratch->work,
+				 result->status != STATUS_SKIPPED);
+	}
 	report_done(b->report, index);
 }
 

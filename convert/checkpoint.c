@@ -104,6 +104,8 @@ bool checkpoint_copy(struct checkpoint *c,
 		     struct sink *sink, struct scratch *scratch,
 		     struct error *err)
 {
+	sink->work = &scratch->work;
+	progress_want(sink->work, layout->file_nbytes);
 	return c->copy(c, layout, sink, scratch, err) &&
 	       file_check_unchanged(&c->file, err);
 }

@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/progress.h"
 #include "base/reader.h"
 #include "convert/gather.h"
 #include "convert/notes.h"
@@ -35,6 +36,7 @@ struct scratch {
 	uint8_t *buffer;	/* SCRATCH_BUFFER_SIZE bytes, or NULL yet */
 	const char *spill_folder;	/* for unnamed temporary files */
 	const char *state_dict_path;	/* which to take of several, or NULL */
+	struct progress_work work;	/* the file that is read */
 };
 
 #define SCRATCH_BUFFER_SIZE (1u << 20)

@@ -90,6 +90,8 @@ bool load_spill_member(struct checkpoint *c, const struct zip *zip,
 	stream = zip_stream_open(zip, member, bytes, err);
 	if (!stream)
 		return false;
+	/* As much again will be written later, more or less. */
+	progress_want(&scratch->work, 2 * left);
 	while (left > 0) {
 		size_t n = left < SCRATCH_BUFFER_SIZE ? (size_t)left
 						      : SCRATCH_BUFFER_SIZE;
@@ -98,6 +100,7 @@ bool load_spill_member(struct checkpoint *c, const struct zip *zip,
 		    !zip_stream_read(stream, scratch->buffer, n, err) ||
 		    !append_spill(c, scratch->buffer, n, err))
 			goto done;
+		progress_moved(&scratch->work, n);
 		left -= n;
 	}
 	ok = zip_stream_finish(stream, err) &&

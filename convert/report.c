@@ -1,10 +1,11 @@
-/* report.c - lines for people, JSON for programs, a bar for the patient */
+/* report.c - lines for people, JSON for programs */
 #include "convert/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/console.h"
 #include "base/text.h"
@@ -35,6 +36,8 @@ static char *escaped(const char *text)
 
 static void out(struct report *r, const char *text, size_t len)
 {
+	if (r->shared)
+		progress_bar_hide(&r->bar);
 	if (!r->broken && fwrite(text, 1, len, stdout) != len) {
 		error_set_errno(&r->error, "cannot write standard output");
 		r->broken = true;
@@ -49,32 +52,11 @@ static void flush(struct report *r)
 	}
 }
 
-static void clear_bar(const struct report *r)
+/* Standard error, with the bar out of the way. */
+static FILE *diagnostics(struct report *r)
 {
-	if (r->bar)
-		fputs("\r\033[K", stderr);
-}
-
-static void show_progress(struct report *r)
-{
-	unsigned choice = r->settings->progress;
-	double every = r->bar ? 0.1 : 30;
-	char line[160];
-
-	if (!r->bar && choice != PROGRESS_PLAIN)
-		return;
-	if (console_seconds_since(&r->shown) < every &&
-	    r->done_count < r->plan->count)
-		return;
-	clock_gettime(CLOCK_MONOTONIC, &r->shown);
-	snprintf(line, sizeof(line), "%zu of %zu files, %zu failed, %.0f s",
-		 r->done_count, r->plan->count, r->totals.failed,
-		 console_seconds_since(&r->start));
-	if (r->bar)
-		fprintf(stderr, "\r\033[K%.*s", console_width(), line);
-	else
-		fprintf(stderr, "mpt-convert: %s\n", line);
-	fflush(stderr);
+	progress_bar_hide(&r->bar);
+	return stderr;
 }
 
 /* ---- one source, for people ---- */
@@ -110,12 +92,14 @@ done:
 	free(dest);
 }
 
-static void print_note(const char *path, const char *kind, const char *text)
+static void print_note(struct report *r, const char *path, const char *kind,
+		       const char *text)
 {
 	char *a = escaped(path), *b = escaped(text);
 
 	if (a && b)
-		fprintf(stderr, "mpt-convert: %s: %s: %s\n", a, kind, b);
+		fprintf(diagnostics(r), "mpt-convert: %s: %s: %s\n", a, kind,
+			b);
 	free(a);
 	free(b);
 }
@@ -130,22 +114,24 @@ static void print_people(struct report *r, const struct job *job,
 	if (result->status == STATUS_FAILED) {
 		flush(r);
 		if (result->error)
-			error_print(stderr, "mpt-convert", result->error);
+			error_print(diagnostics(r), "mpt-convert",
+				    result->error);
 		else
-			fprintf(stderr, "mpt-convert: out of memory\n");
+			fprintf(diagnostics(r), "mpt-convert: out of memory\n");
 	}
 	if (r->settings->quiet)
 		return;
 	if (r->settings->verbose && result->era)
-		fprintf(stderr, "mpt-convert: %s: %s, architecture from %s\n",
-			job->dest ? job->dest : "", result->era,
+		fprintf(diagnostics(r), "mpt-convert: %s: %s, architecture "
+			"from %s\n", job->dest ? job->dest : "", result->era,
 			result->architecture_origin ?
 			result->architecture_origin : "nowhere");
 	for (size_t i = 0; i < result->notes.count; i++)
-		print_note(path, "note", result->notes.texts[i]);
+		print_note(r, path, "note", result->notes.texts[i]);
 	for (size_t i = 0; r->settings->verbose && i < result->globals.count;
 	     i++)
-		print_note(path, "its pickle names", result->globals.texts[i]);
+		print_note(r, path, "its pickle names",
+			   result->globals.texts[i]);
 }
 
 /* ---- one source, for programs ---- */
@@ -249,9 +235,14 @@ bool report_begin(struct report *r, const struct settings *settings,
 	if (!r->done)
 		return false;
 	r->color = console_want_color(settings->color);
-	r->bar = console_want_bar(settings->progress);
+	r->shared = isatty(STDOUT_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &r->start);
-	r->shown = r->start;
+	r->bar.progress.total = plan->count;
+	for (size_t i = 0; i < plan->count; i++)
+		r->bar.progress.nbytes_total += plan->jobs[i].source->nbytes;
+	progress_bar_start(&r->bar, "mpt-convert", stderr,
+			   console_progress(settings->progress,
+					    settings->quiet));
 	if (settings->json)
 		out(r, "{\"sources\":[\n", 13);
 	return true;
@@ -259,11 +250,11 @@ bool report_begin(struct report *r, const struct settings *settings,
 
 void report_done(struct report *r, size_t index)
 {
+	progress_bar_lock(&r->bar);
 	r->done[index] = true;
-	r->done_count++;
 	count(&r->totals, &r->results[index]);
-	if (r->done[r->next])
-		clear_bar(r);
+	r->bar.progress.done++;
+	r->bar.progress.failed = r->totals.failed;
 	while (r->next < r->plan->count && r->done[r->next]) {
 		const struct job *job = &r->plan->jobs[r->next];
 		const struct result *result = &r->results[r->next];
@@ -274,7 +265,9 @@ void report_done(struct report *r, size_t index)
 			print_people(r, job, result);
 		r->next++;
 	}
-	show_progress(r);
+	if (r->bar.hidden)
+		flush(r);	/* before it is drawn again */
+	progress_bar_unlock(&r->bar);
 }
 
 static void print_summary(struct report *r)
@@ -338,7 +331,7 @@ static void print_json_summary(struct report *r)
 
 bool report_end(struct report *r, struct error *err)
 {
-	clear_bar(r);
+	progress_bar_stop(&r->bar);
 	if (r->settings->json)
 		print_json_summary(r);
 	if (!r->broken && fflush(stdout) != 0) {
@@ -356,6 +349,7 @@ bool report_end(struct report *r, struct error *err)
 
 void report_free(struct report *r)
 {
+	progress_bar_stop(&r->bar);
 	free(r->done);
 	buffer_free(&r->json);
 }

@@ -4,7 +4,7 @@
  * Results go to standard output, one line a source in plan order, as soon as
  * all before it are done; or JSON.  Notes, faults, progress and the summary
  * go to standard error.  Names of files and texts from inside them are
- * escaped.  Not for several threads at once: the batch holds a lock.
+ * escaped.  report_done() may be called by any thread.
  */
 #ifndef CONVERT_REPORT_H
 #define CONVERT_REPORT_H
@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/progress_bar.h"
 #include "convert/convert.h"
 #include "convert/plan.h"
 #include "convert/settings.h"
@@ -31,10 +32,11 @@ struct report {
 	const struct result *results;
 	bool *done;		/* [plan->count] */
 	size_t next;		/* the first that is not printed yet */
-	size_t done_count;
 	struct totals totals;
-	bool color, bar, broken;
-	struct timespec start, shown;
+	bool color, broken;
+	bool shared;		/* results and bar share a terminal */
+	struct timespec start;
+	struct progress_bar bar;
 	struct buffer json;	/* the document, or the line, so far */
 	struct error error;	/* of standard output */
 };

@@ -81,7 +81,7 @@ static const struct option_spec specs[] = {
 	{ "progress", 0, OPTION_CHOICE, FIELD(progress), 0, 0,
 	  "auto|bar|plain|none",
 	  "show progress on standard error (default auto: a bar on a\n"
-	  "terminal, else nothing)" },
+	  "terminal; else plain, a line each 30 s, unless --quiet)" },
 	{ "help", 'h', OPTION_FLAG, FIELD(help), 0, 0, NULL,
 	  "print this and exit" },
 	{ "version", 0, OPTION_FLAG, FIELD(version), 0, 0, NULL,

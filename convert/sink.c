@@ -14,6 +14,8 @@ bool sink_flush(struct sink *s, struct error *err)
 {
 	if (!file_write(s->file, s->offset, s->buffer, s->used, err))
 		return false;
+	if (s->work)
+		progress_moved(s->work, s->used);
 	s->offset += s->used;
 	s->used = 0;
 	return true;

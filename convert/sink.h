@@ -13,12 +13,14 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/progress.h"
 
 struct sink {
 	const struct file *file;
 	uint64_t offset;	/* in the file, of the buffer's first byte */
 	uint8_t *buffer;
 	size_t capacity, used;
+	struct progress_work *work;	/* counts what is written, or NULL */
 };
 
 struct sink sink_over(const struct file *file, uint8_t *buffer,

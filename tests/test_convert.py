@@ -1,7 +1,8 @@
 """The command line of mpt-convert: options, streams, exit statuses, JSON, signals.
 
 What it makes of checkpoints is tests/test_fixtures.py and test_differential.py; which
-files it takes, and what it leaves on disk, tests/test_convert_files.py.
+files it takes, and what it leaves on disk, tests/test_convert_files.py; its progress,
+tests/test_progress.py.
 """
 
 import json
@@ -285,7 +286,7 @@ def test_json_of_nothing(tmp_path):
     assert done.exit == NOTHING
 
 
-# ---- colour and progress ----
+# ---- colour ----
 
 
 def on_a_terminal(cwd, *arguments, env=None):
@@ -328,14 +329,6 @@ def test_colour_on_a_terminal(mixed, case):
 def test_colour_in_a_pipe(mixed):
     assert "\033" not in run(mixed, "tree", "-n").stdout
     assert "\033[31mfailed" in run(mixed, "tree", "-n", "--color=always").stdout
-
-
-def test_progress(mixed):
-    assert "4 of 4 files" not in run(mixed, "tree", "-n").stderr
-    assert "4 of 4 files" not in on_a_terminal(mixed, "tree", "-n", "--progress=none")
-    assert "\033[K4 of 4 files" in on_a_terminal(mixed, "tree", "-n")
-    plain = run(mixed, "tree", "-n", "--progress", "plain").stderr
-    assert "mpt-convert: 4 of 4 files, 1 failed" in plain and "\033" not in plain
 
 
 # ---- how many at once ----

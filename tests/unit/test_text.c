@@ -1,6 +1,7 @@
 /* test_text.c - what is UTF-8, and what a terminal gets to see */
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/unit/check.h"
@@ -208,12 +209,57 @@ static void test_ends_in(void **state)
 	check_rows();
 }
 
+static const struct {
+	const char *name, *bytes;
+	size_t len, columns;
+} widths[] = {
+	{ "nothing", BYTES(""), 0 },
+	{ "ASCII", BYTES("run:v1"), 6 },
+	{ "U+07FF, two bytes", BYTES("\xdf\xbf"), 1 },
+	{ "U+0800, three bytes", BYTES("\xe0\xa0\x80"), 1 },
+	{ "U+0FFF", BYTES("\xe0\xbf\xbf"), 1 },
+	{ "U+1000", BYTES("\xe1\x80\x80"), 1 },
+	{ "U+10FF, the last narrow one", BYTES("\xe1\x83\xbf"), 1 },
+	{ "U+1100, the first wide one", BYTES("\xe1\x84\x80"), 2 },
+	{ "U+2000", BYTES("\xe2\x80\x80"), 2 },
+	{ "U+1F600, four bytes", BYTES("\xf0\x9f\x98\x80"), 2 },
+	{ "a mixture", BYTES("a\xc3\xa4\xe6\xbc\xa2" "b"), 5 },
+};
+
+static void test_columns(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(widths); i++)
+		CHECK(widths[i].name, widths[i].columns ==
+		      text_columns(widths[i].bytes, widths[i].len));
+	check_rows();
+}
+
+/* The end is a whole character, as wide as may be and not wider. */
+static void test_tail(void **state)
+{
+	static const char text[] = "a\xc3\xa4\xe6\xbc\xa2\xf0\x9f\x98\x80" "b";
+	static const size_t starts[] = { 11, 10, 10, 6, 6, 3, 1, 0, 0 };
+
+	(void)state;
+	for (size_t columns = 0; columns < COUNT(starts); columns++) {
+		char row[20];
+
+		snprintf(row, sizeof(row), "%zu columns", columns);
+		CHECK(row, text_tail(text, sizeof(text) - 1, columns) ==
+		      text + starts[columns]);
+	}
+	check_rows();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_utf8_span),
 		cmocka_unit_test(test_number_of_characters),
 		cmocka_unit_test(test_ends_in),
+		cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_tail),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_escape_into_any_room),
 		cmocka_unit_test(test_escape_is_cut_at_a_character),
