@@ -104,6 +104,20 @@ static void print_note(struct report *r, const char *path, const char *kind,
 	free(b);
 }
 
+/* What it was read as, and where the architecture is from. */
+static void print_origin(struct report *r, const char *path,
+			 const struct result *result)
+{
+	const char *origin = result->architecture_origin;
+	char *a = escaped(path);
+
+	if (a)
+		fprintf(diagnostics(r), "mpt-convert: %s: %s, architecture "
+			"from %s\n", a, result->era,
+			origin ? origin : "nowhere");
+	free(a);
+}
+
 static void print_people(struct report *r, const struct job *job,
 			 const struct result *result)
 {
@@ -122,10 +136,7 @@ static void print_people(struct report *r, const struct job *job,
 	if (r->settings->quiet)
 		return;
 	if (r->settings->verbose && result->era)
-		fprintf(diagnostics(r), "mpt-convert: %s: %s, architecture "
-			"from %s\n", job->dest ? job->dest : "", result->era,
-			result->architecture_origin ?
-			result->architecture_origin : "nowhere");
+		print_origin(r, path, result);
 	for (size_t i = 0; i < result->notes.count; i++)
 		print_note(r, path, "note", result->notes.texts[i]);
 	for (size_t i = 0; r->settings->verbose && i < result->globals.count;

@@ -194,6 +194,9 @@ def test_odd_names(tmp_path, case):
     assert_line_is_safe(done.stdout)
     assert_line_is_safe(done.stderr.rpartition("mpt-convert: 1 converted")[0] or "x")
 
+    for line in run(tmp_path, "data", "-nv").stderr.splitlines(keepends=True):
+        assert_line_is_safe(line)
+
     (row,) = convert(tmp_path, "data", "--jsonl", "-o", "out").rows().values()
     assert row["status"] == "skipped"
 
