@@ -8,6 +8,7 @@ PYTHON ?= python3
 CFLAGS ?= -O2 -g
 SAN ?=
 WERROR ?=
+FUZZ_SECONDS ?= 60
 PKG_CONFIG ?= pkg-config
 bindir = $(PREFIX)/bin
 libexecdir = $(PREFIX)/libexec/mpt-bundle
@@ -40,7 +41,9 @@ sources = $(wildcard $(addsuffix /*.c,$1))
 objs = $(patsubst %.c,$B/%.o,$(call sources,$1))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(call sources,tests/unit))
 DRIVERS := $(patsubst tests/drivers/%.c,$B/tests/drivers/%,$(call sources,tests/drivers))
-SRC := $(call sources,base formats convert convert/unpickler validate tests/unit tests/drivers tests/mischief)
+FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(FUZZ:%=$B/tests/fuzz/fuzz_%)
+SRC := $(call sources,base formats convert convert/unpickler validate tests/unit tests/drivers tests/mischief tests/fuzz)
 
 all: $(addprefix $B/,$(PROGRAMS))		## build the programs
 
@@ -71,6 +74,14 @@ $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
 $B/tests/drivers/convert_paced: $(call objs,convert)
 $B/tests/drivers/convert_paced: TEST_LD = -Wl,--wrap=pwrite,--wrap=clock_gettime
 
+# libFuzzer brings a main() that makes inputs; without it ours reads them.
+FUZZ_MAIN := $(if $(findstring fuzzer,$(SAN)),,$B/tests/fuzz/replay.o)
+$(FUZZERS): $B/tests/fuzz/%: $B/tests/fuzz/%.o $(FUZZ_MAIN) $(call objs,formats base)
+	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
+$B/tests/fuzz/fuzz_answer: $B/convert/unpickle_answer.o
+FUZZ_TORCH := $(filter $B/tests/fuzz/fuzz_torch_%,$(FUZZERS))
+$(FUZZ_TORCH): $B/tests/fuzz/torch.o $(filter-out %/main.o %/helper.o,$(call objs,convert))
+
 $B/%.o: %.c $B/flags
 	@mkdir -p $(@D)
 	$(CC) $(BUILD_PP) $(BUILD_CF) $(PART_CF) -MMD -MP -c -o $@ $<
@@ -79,9 +90,27 @@ $B/flags: FORCE					# changed settings rebuild everything
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 -include $(patsubst %.c,$B/%.d,$(SRC))
 
-tests: all $(UNIT_TESTS) $(DRIVERS) $B/tests/mischief/mpt-unpickler		## build the programs and the test programs
+tests: all $(UNIT_TESTS) $(DRIVERS) $B/tests/mischief/mpt-unpickler $(FUZZERS)	## build the programs and the test programs
 check: tests					## run all tests (needs what tests/requirements.txt names)
 	MPT_BUILD=$(abspath $B) $(PYTHON) -m pytest tests
+fuzzers: $(FUZZERS)
+
+fuzz: fuzz-build				## fuzz each parser for FUZZ_SECONDS (clang)
+	$(MAKE) -k -j2 $(FUZZ:%=fuzz-%)
+# Seeds, what is made of them, findings and logs are under $B/fuzz.
+fuzz-build: all
+	MPT_BUILD=$(abspath $B) $(PYTHON) tests/fuzz/seeds.py $B/fuzz/corpus
+	$(MAKE) B=$B/fuzz CC=clang CFLAGS='-O1 -g' SAN=fuzzer,address,undefined,integer fuzzers
+$(FUZZ:%=fuzz-%): fuzz-%: fuzz-build
+	@mkdir -p $B/fuzz/findings
+	$B/fuzz/tests/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+		-rss_limit_mb=1024 -print_final_stats=1 -dict=tests/fuzz/$*.dict \
+		-artifact_prefix=$B/fuzz/findings/$*- $B/fuzz/corpus/$* \
+		>$B/fuzz/$*.log 2>&1 || { tail -n 60 $B/fuzz/$*.log; exit 1; }
+fuzz-cover: all					## how much of the parsers the seeds reach (gcc)
+	MPT_BUILD=$(abspath $B) $(PYTHON) tests/fuzz/seeds.py $B/cover/corpus
+	$(MAKE) B=$B/cover CC=gcc CFLAGS='-O0 --coverage' SAN= WERROR= fuzzers
+	$(PYTHON) tests/fuzz/coverage.py $B/cover $B/cover/corpus
 demo: all					## convert fixtures/legacy and validate the result
 	sh fixtures/demo.sh $(abspath $B)
 
@@ -103,6 +132,6 @@ help:						## list the targets
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 14
 
 FORCE:
-.PHONY: all tests check demo install uninstall clean help FORCE
+.PHONY: all tests check fuzzers fuzz fuzz-build $(FUZZ:%=fuzz-%) fuzz-cover demo install uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:

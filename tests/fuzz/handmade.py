@@ -1,0 +1,368 @@
+"""Small seeds for the fuzz targets, written field by field: what no fixture shows."""
+
+import json
+import struct
+import zlib
+
+from zip_bytes import Member, archive, deflate
+
+MARK = b"\n--answer--\n"  # tests/fuzz/torch.h
+NO_STORAGE = 2**32 - 1
+INDEX, CORRUPT, UNSUPPORTED, NOT_A_POLICY, LIMIT = range(5)
+
+# ---- answers, as convert/unpickler/protocol.h has them ----
+
+
+def text(value):
+    data = value.encode() if isinstance(value, str) else value
+    return struct.pack("<I", len(data)) + data
+
+
+def listing(items):
+    return struct.pack("<I", len(items)) + b"".join(items)
+
+
+def storage(key="0", cls="FloatStorage", count=6, data=None):
+    inline = b"\0" if data is None else struct.pack("<BQ", 1, len(data)) + data
+    return text(key) + text(cls) + struct.pack("<Q", count) + inline
+
+
+def listed(key="0", count=6, item=4, number=0):
+    return text(key) + struct.pack("<QII", count, item, number)
+
+
+def tensor(key="w", number=0, dtype="", offset=0, sizes=(2, 3), strides=(3, 1), flags=0):
+    numbers = struct.pack(f"<{2 * len(sizes)}Q", *sizes, *strides)
+    head = text(key) + struct.pack("<I", number) + text(dtype)
+    return head + struct.pack("<QI", offset, len(sizes)) + numbers + bytes([flags])
+
+
+def index(storages=(storage(),), tensors=(tensor(),), stream=(), notes=(), names=(), config=None):
+    head = bytes([INDEX]) + text("module")
+    head += b"\0" if config is None else b"\1" + text(config)
+    parts = (storages, stream, tensors, list(map(text, notes)), list(map(text, names)))
+    return head + b"".join(map(listing, parts))
+
+
+def refusal(verdict, reason="why", where=""):
+    return bytes([verdict]) + text(reason) + text(where)
+
+
+ANSWERS = [
+    index(),
+    index(notes=["a note", ""], names=["torch._utils x", "m n"], config="p.C(a=1)"),
+    index(storages=[], tensors=[]),
+    index(storages=[storage(data=bytes(24))]),
+    index(storages=[storage("a\0b", "UntypedStorage", 24)], tensors=[tensor(dtype="float32")]),
+    index(stream=[listed()]),
+    index(stream=[listed(), listed("1", 0, 8, NO_STORAGE)]),
+    # Geometry: views that are and are not inside, of every form.
+    index(tensors=[
+        tensor("t", sizes=(3, 2), strides=(1, 3)),
+        tensor("stretched", sizes=(7, 6), strides=(0, 1)),
+        tensor("ones", sizes=(1, 6, 1), strides=(2**63, 1, 77)),
+        tensor("scalar", sizes=(), strides=(), offset=5),
+        tensor("empty", sizes=(0, 3), strides=(3, 1), offset=10**9),
+        tensor("slice", sizes=(2, 2), strides=(3, 2)),
+    ]),
+    index(tensors=[tensor(offset=1)]),
+    index(tensors=[tensor(offset=2**62)]),
+    index(tensors=[tensor(sizes=(2**32, 2**32), strides=(0, 0))]),
+    index(tensors=[tensor(sizes=(2**62,), strides=(0,))]),
+    index(tensors=[tensor(sizes=(2**63, 0), strides=(0, 0))]),
+    index(tensors=[tensor(sizes=(3, 3), strides=(2**63, 1))]),
+    index(tensors=[tensor(sizes=(2, 2), strides=(2**62, 2**62))]),
+    index(tensors=[tensor(sizes=(2, 2), strides=(2**63, 2**63))]),
+    # Values that are the conjugate or the negative of what is stored.
+    index([storage(cls="ComplexFloatStorage")],
+          [tensor("c", flags=1), tensor("n", flags=2), tensor("b", flags=3)]),
+    index(tensors=[tensor(flags=2)]),
+    index([storage(cls="ShortStorage")], [tensor(flags=2)]),
+    index([storage(cls="HalfStorage")], [tensor(flags=2, sizes=(3, 2), strides=(1, 3))]),
+    # Types that safetensors lacks, or counts in another way.
+    index([storage(cls="ComplexDoubleStorage", count=1)], [tensor(sizes=(1,), strides=(1,))]),
+    index([storage(cls="ByteStorage")], [tensor(dtype="float4_e2m1fn_x2")]),
+    index([storage(cls="ByteStorage")],
+          [tensor(dtype="float4_e2m1fn_x2", sizes=(), strides=())]),
+    index([storage(cls="ByteStorage")],
+          [tensor(dtype="float4_e2m1fn_x2", sizes=(0, 2**63), strides=(1, 1))]),
+    index(tensors=[tensor(dtype=name) for name in ("double", "float")]),
+    index(tensors=[tensor(dtype="quint8")]),
+    index([storage(cls="QUInt8Storage")]),
+    index([storage(count=2**62)]),
+    index([storage(count=2**62 - 1)]),
+    index([storage(data=bytes(23))]),
+    # Names: repeated, reserved, with what wrappers add.
+    index(tensors=[tensor("a"), tensor("a")]),
+    index(tensors=[tensor("__metadata__")]),
+    index(tensors=[tensor("module.a"), tensor("module.module.b")]),
+    index(tensors=[tensor("module._orig_mod.a"), tensor("module._fsdp_wrapped_module.b")]),
+    index(tensors=[tensor("_orig_mod.a"), tensor("a")]),
+    index(tensors=[tensor("_orig_mod"), tensor("x_y"), tensor("")]),
+    index(tensors=[tensor("a\0b\n\"\\\u00e9\u20ac\U0001f600")]),
+    # Places that are not there.
+    index(tensors=[tensor(number=1)]),
+    index(stream=[listed(number=7)]),
+    index(stream=[listed(count=2**62)]),
+    index()[:-1], index() + b"\0", b"", b"\x07",
+    index(tensors=[tensor(flags=4)]),
+    index(tensors=[tensor()[:-41]]),
+    bytes([INDEX]) + text("module") + b"\2",
+    bytes([INDEX]) + text("module") + b"\0" + struct.pack("<I", 10**9),
+    bytes([INDEX]) + text("module") + b"\0" + listing([storage()]) + struct.pack("<I", 10**9),
+    bytes([INDEX]) + text(b"\xff"),
+    index(storages=[storage()[:-1] + b"\2"]),
+    index(storages=[storage()[:-1] + struct.pack("<BQ", 1, 2**63)]),
+    *(refusal(verdict, "it is \x1b[1m\u202e", "a\n\"b") for verdict in range(1, 7)),
+    *(refusal(verdict) for verdict in range(1, 5)),
+    refusal(CORRUPT, ""), refusal(CORRUPT) + b"x", refusal(LIMIT)[:-1],
+]  # fmt: skip
+
+# ---- pickles over a limit ----
+
+PICKLES = [
+    b"}" + b")" + b"\x85" * 2100 + b"Ns.",  # a key nested too deeply
+    b"}" + b")" + b"\x85" * 4200 + b"Ns.",  # beyond what is counted
+    b"}" + b")" + b"2\x86" * 40 + b"Ns.",  # a key of 2^40 tuples
+    b"}" + b")" + b"2\x86" * 24 + b"Ns.",  # and one that takes longer than it may
+    b"ca\nb\n]]Naa\x85R.",  # a call with pairs
+    b"ca\nb\n](NN\x86]Na]e\x85R.",
+    b"c" + b"x" * 1001 + b"\ny\n.", b"\x8c\1aU\xff" + b"x" * 255 + b"\x93.",
+    b"I" + b"1" * 10000 + b"\n.", b"L" + b"1" * 10000 + b"L\n.", b"F" + b"1" * 10000 + b"\n.",
+    b"(" + b"N" * 3000 + b"\x91.",
+]  # fmt: skip
+
+# ---- torch archives ----
+
+PICKLE = b"\x80\x02}."
+DATA = bytes(range(24))
+
+
+def member(name, data=b"", **changes):
+    return Member(b"r/" + name, data, **changes)
+
+
+def without_crc(members):
+    """The same as torch can leave it, so that their bytes may change."""
+    for m in members:
+        m.local["crc"] = m.central["crc"] = 0
+    return members
+
+
+def torch_members(pickle=PICKLE, version=b"3\n", byteorder=b"little", data=DATA, **changes):
+    members = [member(b"data.pkl", pickle), member(b"data/0", data, **changes)]
+    members += [member(b"version", version)] if version is not None else []
+    return members + ([member(b"byteorder", byteorder)] if byteorder is not None else [])
+
+
+def package_members(pickle=b"policy/model.pkl", version=b"6\n"):
+    return [
+        member(b".data/version", version),
+        member(b".data/0.storage", DATA),
+        member(b".data/extern_modules", b"sys\n"),
+        member(pickle, PICKLE),
+    ]
+
+
+ARCHIVES = [
+    torch_members(),
+    without_crc(torch_members()),
+    torch_members(byteorder=b"big"),
+    torch_members(byteorder=None),
+    torch_members(byteorder=b"middle"),
+    torch_members(byteorder=b"x" * 65),
+    torch_members(version=None),
+    torch_members(version=b"11"),
+    torch_members(version=b"0\n"),
+    torch_members(version=b"three"),
+    torch_members(version=b"3x"),
+    torch_members(pickle=PICKLE + b"behind"),
+    torch_members(pickle=b"\x80\x02("),
+    torch_members(method=8),
+    without_crc(torch_members(method=8)),
+    torch_members(data=DATA[:-1]),
+    torch_members(pickle=b"\x80\x02B" + struct.pack("<I", 17 << 10) + bytes(17 << 10) + b"."),
+    torch_members()[:1] + torch_members()[2:],
+    [*torch_members(), member(b"constants.pkl", PICKLE)],
+    [*torch_members(), Member(b"s/other")],
+    [*torch_members(), Member(b"other")],
+    [Member(b"a" * 1020 + b"/data.pkl"[:4], b"x")],
+    package_members(),
+    package_members(b"policy_record/data.pkl"),
+    package_members(b"another/data.pkl"),
+    package_members(version=b"a lot"),
+]
+BROKEN_STORAGE = [
+    archive(*torch_members(local={"crc": 1}, central={"crc": 1})),
+    archive(*torch_members(method=8, local={"crc": 1}, central={"crc": 1})),
+    archive(*torch_members(data=deflate(DATA)[:-2], local={"method": 8, "usize": 24},
+                           central={"method": 8, "usize": 24})),
+]  # fmt: skip
+# Storages that an answer names as torch would not.
+KEYS = ["0", "1", "", ".", "..", "a/b", "a\0", "\u00e9", "x" * 65, "A-z_9."]
+
+# ---- torch streams ----
+
+MAGIC = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+VERSION = b"\x80\x02M\xe9\x03."
+KEYS_PICKLE = b"\x80\x02]q\x00U\x010a."
+
+
+def stream(data=struct.pack("<Q", 6) + DATA, version=VERSION, pickles=(PICKLE, PICKLE, KEYS_PICKLE)):
+    return MAGIC + version + b"".join(pickles) + data
+
+
+HEADS = [
+    MAGIC,
+    b"\x80\x03" + MAGIC[2:],
+    b"\x80\x04\x95\x0d\0\0\0\0\0\0\0" + MAGIC[2:],
+    b"\x80\x05\x95\x0d\0\0\0\0\0\0\0" + MAGIC[2:],
+    b"L119547037146038801333356L\n.",
+]
+TAR = b"storages".ljust(257, b"\0") + b"ustar" + bytes(250)
+NO_CHECKPOINTS = [
+    b"", b"PYTORCH1" + bytes(8), struct.pack("<Q", 2) + b"{}", b"a text of some length\n",
+    bytes(40), TAR, b"PK\3\4", b"\x89PNG", "\u00e9\u20ac".encode() * 20, b"(\xff", b"c\n", b"}N",
+    b"\x80\x02N.behind", b"\xff\xfe",
+]  # fmt: skip
+
+
+def streams():
+    for head in HEADS:
+        yield head + stream()[len(MAGIC) :]
+    yield stream() + b"behind"
+    yield stream()[:-1]
+    yield stream(data=struct.pack("<Q", 7) + DATA)
+    yield stream(data=b"")
+    yield stream(version=b"I1001\n.")
+    yield stream(version=b"\x80\x02M\xea\x03.")
+    yield stream(pickles=(PICKLE,))
+    yield stream(pickles=(PICKLE, b"\xff"))
+    yield stream(pickles=(b"\x80\x02(", PICKLE, PICKLE))
+
+
+# ---- headers whose data need not be there ----
+
+
+def with_data_of(nbytes, header):
+    return struct.pack("<Q", nbytes) + header.encode()
+
+
+def entry(name, dtype, shape, begin, end):
+    sizes = ",".join(map(str, shape))
+    return f'"{name}":{{"dtype":"{dtype}","shape":[{sizes}],"data_offsets":[{begin},{end}]}}'
+
+
+HEADERS = [
+    with_data_of(2**40, "{" + entry("w", "F32", (2**38,), 0, 2**40) + "}"),
+    with_data_of(2**61, "{" + entry("w", "U8", (2**61 - 1,), 0, 2**61 - 1) + "}"),
+    with_data_of(2**61 - 1, "{" + entry("w", "U8", (2**61 - 1,), 0, 2**61 - 1) + "}"),
+    with_data_of(2**64 - 1, "{" + ",".join(
+        entry(f"w{i}", "U8", (2**61 - 1,), i * (2**61 - 1), (i + 1) * (2**61 - 1))
+        for i in range(8)) + "," + entry("x", "U8", (7,), 8 * (2**61 - 1), 2**64 - 1) + "}"),
+    with_data_of(32, "{" + entry("b", "F32", (2, 2), 16, 32) + "," +
+                 entry("a", "BF16", (2, 4), 0, 16) + '} '),
+    with_data_of(0, '{"__metadata__":{"a":"\\u0041\\ud83d\\ude00"}}'),
+    with_data_of(1, '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]'),
+]  # fmt: skip
+
+# ---- documents ----
+
+SPECS = [
+    {"class_path": "C"}, {}, {"class_path": 1}, {"class_path": ""}, {"class_path": None},
+    *({"class_path": "C", "data_path": path, "setup_script": path + ".py"} for path in (
+        "w", "./a//b/./c", "a/", "...", "a/~", "", ".", "./", "/a", "~/a", "..", "a/../b",
+        "a/..", "..a", "a/..b", "./~/a", ".//~")),
+    {"class_path": "C", "setup_script": "x.sh"}, {"class_path": "C", "setup_script": ".py"},
+    {"class_path": "C", "setup_script": []}, {"class_path": "C", "data_path": {}},
+    {"class_path": "C", "init_kwargs": []}, {"class_path": "C", "init_kwargs": None},
+    {"class_path": "C", "init_kwargs": {"architecture_spec": "p.C(1)"}},
+    {"class_path": "C", "init_kwargs": {"architecture_spec": "p.C(a='\u00e9\\n')"}},
+    {"class_path": "C", "more": 1, "others": 2, "init_kwargs": {"device": "cuda"}},
+    {"class_path": "mettagrid.policy.mpt_policy.MptPolicy",
+     "init_kwargs": {"checkpoint_uri": "s3://b/r:v5.mpt"}},
+    {"class_path": "mettagrid.policy.mpt_policy.MptPolicy"},
+    *({"class_path": "metta.agent.policy.CheckpointPolicy", **fields} for fields in (
+        {}, {"data_path": "w"}, {"data_path": "w", "init_kwargs": {}},
+        {"data_path": "w", "init_kwargs": {"architecture_spec": 7}},
+        {"data_path": None, "init_kwargs": {"architecture_spec": "p.C"}},
+        {"data_path": "w", "init_kwargs": {"architecture_spec": "p.C"}, "setup_script": "s.py"})),
+]  # fmt: skip
+
+JSON = [
+    b"\xff" * 8, b"\x01\x01\x01\x01\x01\x01\xf0\x7f", b"-1.25e-30", b"nan",
+    b'{"text":"\\u0000"}', b"\x7f\xc2\x80\xe2\x80\xa8\xe2\x80\xa9\xff\xf0\x9f\x98\x80\"\\\b",
+    b"[true,false,null,0,-1,1.5,1e300,9007199254740991,9007199254740992]",
+    b'{"a":{"b":[{"c":{}},[]]},"":"\\ud83d\\ude00"}', b"[" * 128 + b"]" * 128,
+]  # fmt: skip
+
+
+ARCHITECTURES = [
+    b"p.C(a='x\\\r\ny', b=b'\\\xc3\xa9', ab=1, aa=2, a_=3)",
+    *(b"p.C(a=" + bracket * 65 for bracket in (b"(", b"{", b"[")),
+    b"p.C(a=" + b"[" * 63 + b"set()",
+]  # fmt: skip
+
+
+def with_answers(files):
+    """Each file with the first answer, and the first file with each."""
+    for number, data in enumerate(files):
+        answers = ANSWERS if number == 0 else ANSWERS[:1]
+        yield from (data + MARK + answer for answer in answers)
+
+
+def torch_archives():
+    files = [archive(*members) for members in ARCHIVES] + BROKEN_STORAGE
+    yield from with_answers(files)
+    large = torch_members(data=bytes(24 << 10), method=8)
+    yield archive(*large) + MARK + index([storage(count=6 << 10)])
+    for key in KEYS:
+        yield files[0] + MARK + index([storage(key)])
+    for verdict in range(7):
+        yield files[0] + MARK + refusal(verdict)
+    for cls, dtype in (("ComplexFloatStorage", ""), ("ShortStorage", ""), ("UntypedStorage", "int64")):
+        big = archive(*torch_members(byteorder=b"big"))
+        count = 24 // {"ComplexFloatStorage": 8, "ShortStorage": 2}.get(cls, 1)
+        view = tensor(dtype=dtype, sizes=(3,), strides=(1,), flags=2)
+        yield big + MARK + index([storage("0", cls, count)], [view])
+    yield files[0]
+
+
+def torch_streams():
+    answer = index(stream=[listed()])
+    yield from (data + MARK + answer for data in [*streams(), *NO_CHECKPOINTS])
+    for other in ANSWERS:
+        yield stream() + MARK + other
+        yield PICKLE + MARK + other
+    for places in ([], [listed("0", 6, 4, NO_STORAGE)], [listed("1"), listed()], [listed(item=8)]):
+        yield stream() + MARK + index(stream=places)
+    two = [storage(), storage("1", "LongStorage", 1)]
+    views = [tensor(), tensor("x", 1, sizes=(1,), strides=(1,))]
+    data = struct.pack("<Q", 1) + bytes(8) + struct.pack("<Q", 6) + DATA
+    yield stream(data) + MARK + index(two, views, [listed("1", 1, 8, 1), listed()])
+    yield PICKLE + MARK + index([storage(data=DATA)])
+    yield PICKLE + MARK + index([storage(count=17 << 8, data=bytes(17 << 10))])
+    yield PICKLE + MARK + index([storage(count=0)], [tensor(sizes=(0,), strides=(1,))])
+    long = b"\x80\x02(" + b"N" * (17 << 10)
+    yield long + b"t." + MARK + index()
+    yield stream(pickles=(long, PICKLE, PICKLE)) + MARK + index()
+    yield archive(*torch_members()) + MARK + index()
+
+
+def seeds():
+    """(target, seed) of all of them."""
+    for target, of in (
+        ("answer", ANSWERS),
+        ("torch_archive", torch_archives()),
+        ("torch_stream", torch_streams()),
+        ("safetensors", HEADERS),
+        ("pickle", PICKLES),
+        ("json", JSON),
+        ("architecture", ARCHITECTURES),
+    ):
+        yield from ((target, data) for data in of)
+    for spec in SPECS:
+        yield "policy_spec", json.dumps(spec).encode()
+    yield "policy_spec", b"[]"
+    yield "policy_spec", b'{"class_path":"C"} x'
+    yield "zip", archive(*without_crc([Member(b"a", zlib.compress(DATA)), Member(b"b/")]))
