@@ -142,27 +142,30 @@ static bool judge_layers(const struct architecture_keyword *k,
 			 says, core->layers);
 }
 
-/* The text with the values of both keywords as they should be. */
+/*
+ * The text with the values of both keywords as they should be: letter 0, or
+ * count NULL, leaves one as it is.
+ */
 static bool rewrite(struct buffer *out, const struct architecture *a,
 		    const struct architecture_keyword *pattern, char letter,
 		    const struct architecture_keyword *layers,
-		    uint64_t count, struct error *err)
+		    const uint64_t *count, struct error *err)
 {
 	const char *at = a->text, *end = a->text + a->len;
 
 	for (size_t i = 0; i < a->count; i++) {
 		const struct architecture_keyword *k = &a->keywords[i];
-		bool ok = true;
+		bool new_pattern = letter && k == pattern, ok = true;
 
-		if (k != pattern && k != layers)
+		if (!new_pattern && !(count && k == layers))
 			continue;
 		if (!buffer_append(out, at, (size_t)(k->value - at), err))
 			return false;
 		at = k->value + k->value_len;
-		if (k == pattern)
+		if (new_pattern)
 			ok = buffer_print(out, err, "'%c'", letter);
 		else
-			ok = buffer_print(out, err, "%" PRIu64, count);
+			ok = buffer_print(out, err, "%" PRIu64, *count);
 		if (!ok)
 			return false;
 	}
@@ -196,8 +199,8 @@ bool repair_architecture(const char **text, size_t *len,
 	ok = true;
 	if (!letter && !new_layers)
 		goto done;
-	ok = rewrite(&out, &a, letter ? pattern : NULL, letter,
-		     new_layers ? layers : NULL, core.layers, err);
+	ok = rewrite(&out, &a, pattern, letter, layers,
+		     new_layers ? &core.layers : NULL, err);
 	if (!ok)
 		goto done;
 	*text = arena_copy(arena, out.data, out.len, err);

@@ -60,7 +60,7 @@ static bool read_variable(const char *name, unsigned *value,
  */
 static bool read_slurm(struct place *p, struct error *err)
 {
-	unsigned count;
+	unsigned count = 0;
 
 	p->variable = "SLURM_ARRAY_TASK_ID";
 	if (!read_variable("SLURM_ARRAY_TASK_ID", &p->index, err) ||

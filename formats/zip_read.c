@@ -234,7 +234,7 @@ static bool read_ends(struct directory *dir, const struct reader *r,
 {
 	uint64_t most = END_SIZE + COMMENT_LIMIT + LOCATOR_SIZE;
 	size_t len = r->size < most ? (size_t)r->size : (size_t)most, pos = 0;
-	uint8_t last[LOCATOR_SIZE + END_SIZE], *tail = last;
+	uint8_t last[LOCATOR_SIZE + END_SIZE], *tail;
 	bool ok = false;
 
 	if (r->size < END_SIZE)
@@ -680,7 +680,7 @@ done:
 bool zip_read_directory(struct zip *zip, const struct reader *r,
 			struct error *err)
 {
-	struct directory dir;
+	struct directory dir = { 0 };
 
 	*zip = (struct zip){ 0 };
 	if (read_ends(&dir, r, err) && read_members(zip, &dir, r, err) &&

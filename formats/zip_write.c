@@ -177,7 +177,7 @@ static struct header local_header(const struct member *m)
 	text(&h, m->name);
 	if (m->local64) {	/* here it holds both sizes, always */
 		le(&h, ZIP_EXTRA_ZIP64, 2);
-		le(&h, 2 * 8, 2);
+		le(&h, 16, 2);
 		le(&h, m->usize, 8);
 		le(&h, m->csize, 8);
 	}
