@@ -41,6 +41,13 @@ def zip64_block(*sizes):
     return block(1, struct.pack(f"<{len(sizes)}Q", *sizes))
 
 
+def stored_blocks(data):
+    """A deflate stream that compresses nothing: the same bytes whatever zlib is there."""
+    size = len(data)
+    assert size < 1 << 16
+    return struct.pack("<BHH", 1, size, size ^ 0xFFFF) + data
+
+
 def deflate(data):
     squeeze = zlib.compressobj(9, zlib.DEFLATED, -15)
     return squeeze.compress(data) + squeeze.flush()
@@ -48,12 +55,14 @@ def deflate(data):
 
 @dataclass
 class Member:
-    """One member.  Fields set to something else than None replace what would be right."""
+    """One member.  Fields set to something else than None replace what would be right;
+    packed is what stands in the archive for the data."""
 
     name: bytes
     data: bytes = b""
     method: int = 0
     flags: int = 0
+    packed: bytes | None = None
     local: dict = field(default_factory=dict)
     central: dict = field(default_factory=dict)
     local_name: bytes | None = None
@@ -64,6 +73,8 @@ class Member:
     behind: bytes = b""
 
     def stored(self):
+        if self.packed is not None:
+            return self.packed
         return deflate(self.data) if self.method == 8 else self.data
 
     def truth(self):
