@@ -9,8 +9,8 @@ import pickle
 import struct
 
 from pickle_bytes import (
-    FALSE, ORDERED_DICT, call, dct, get, glob, keys_pickle, load_from_bytes, put, text,
-    tup, whole,
+    FALSE, ORDERED_DICT, build, call, dct, get, glob, keys_pickle, load_from_bytes, lst,
+    module_of, new, put, text, tup, whole,
 )  # fmt: skip
 from zip_bytes import DESCRIPTOR, UTF8, Member, archive, block
 
@@ -86,6 +86,21 @@ def storage_id(*more, key=None, count=3):
         tup(text("storage"), glob("torch", "FloatStorage"), key or text("0"),
             text("cpu"), byte(count), *more) + b"Q"
     )  # fmt: skip
+
+
+def module_pickle(storage):
+    """A module with a parameter, two buffers of which one is saved, and a config that is
+    the pydantic model p.C without fields."""
+    config = build(new(glob("p", "C")), dct(
+        (text("__dict__"), dct()), (text("__pydantic_fields_set__"), b"N"),
+    ))  # fmt: skip
+    return whole(module_of(
+        parameters=[(text("w"), tensor(put(storage, 1), 3, 1))],
+        buffers=[(text("v"), tensor(get(1), 2, 2)), (text("x"), tensor(get(1), 1, 1))],
+        extra=[(text("_non_persistent_buffers_set"),
+                call(glob("__builtin__", "set"), lst(text("x")))),
+               (text("config"), config)],
+    ))  # fmt: skip
 
 
 def weights_pickle(storage):
@@ -174,6 +189,9 @@ OPEN = {
         Member(b"modelarchitecture.txt", TEXT.encode()),
     ),
     "torch archive without CRCs": without_crcs(*torch_members(PICKLE, STORAGES)),
+    "whole module without CRCs": without_crcs(
+        *torch_members(module_pickle(storage_id()), STORAGES)
+    ),
     "torch stream": stream(STREAM_PICKLE, {"0": (3, FLOATS)}),
     "plain pickle": PLAIN_PICKLE,
 }
