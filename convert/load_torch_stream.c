@@ -42,13 +42,25 @@ static const char *const part_names[] = {
 };
 
 /* The number 1001, as each protocol writes it. */
+static const struct version {
+	const char *bytes;
+	size_t len;
+} versions[] = {
+	{ "I1001\n.", 7 },
+	{ "M\xe9\x03.", 4 },
+	{ "\x80\x02M\xe9\x03.", 6 },
+	{ "\x80\x03M\xe9\x03.", 6 },
+	{ "\x80\x04\x95\x04\0\0\0\0\0\0\0M\xe9\x03.", 15 },
+	{ "\x80\x05\x95\x04\0\0\0\0\0\0\0M\xe9\x03.", 15 },
+};
+
 static bool is_version(const uint8_t *pickle, size_t len)
 {
-	static const char binary[] = "M\xe9\x03.", text[] = "I1001\n.";
-	size_t b = sizeof(binary) - 1, t = sizeof(text) - 1;
-
-	return (len >= b && memcmp(pickle + len - b, binary, b) == 0) ||
-	       (len >= t && memcmp(pickle + len - t, text, t) == 0);
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+		if (len == versions[i].len &&
+		    memcmp(pickle, versions[i].bytes, len) == 0)
+			return true;
+	return false;
 }
 
 /* Find the ends of the five pickles in what has been read of the file. */
