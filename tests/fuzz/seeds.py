@@ -72,11 +72,19 @@ def opened(data):
         return None
 
 
+def member(archive, name):
+    """Its bytes, inflated; nothing if it is one that cannot be read."""
+    try:
+        return archive.read(name)
+    except Exception:  # each decompressor has its own
+        return b""
+
+
 def inner_files(data):
     """The file itself, or the policy.pt in it."""
     archive = opened(data)
     if archive and "policy.pt" in archive.namelist():
-        return archive.read("policy.pt")
+        return member(archive, "policy.pt")
     return data
 
 
@@ -99,7 +107,7 @@ def request_of(data):
     if archive:
         names = {name.partition("/")[2]: name for name in archive.namelist()}
         found = [(layout, names[name]) for name, layout in PICKLES if name in names]
-        return (found[0][0], archive.read(found[0][1])) if found else None
+        return (found[0][0], member(archive, found[0][1])) if found else None
     ends = pickle_ends(data, 5)
     if len(ends) == 5:
         return STREAM, data[ends[2] : ends[4]]
@@ -126,8 +134,12 @@ class Asking:
 
 
 def of_spec(data):
-    text = json.loads(data)["init_kwargs"].get("architecture_spec")
-    return [text.encode()] if text else []
+    """The architecture text in a policy spec, if it is one."""
+    try:
+        text = json.loads(data)["init_kwargs"]["architecture_spec"]
+    except (ValueError, KeyError, TypeError):
+        return []
+    return [text.encode()] if isinstance(text, str) else []
 
 
 def of_fixtures(asking):
@@ -138,11 +150,11 @@ def of_fixtures(asking):
             yield "zip", data
             for name in archive.namelist():
                 if name.endswith(".pkl"):
-                    yield "pickle", archive.read(name)
+                    yield "pickle", member(archive, name)
                 if name == "weights.safetensors":
-                    yield "safetensors", archive.read(name)
+                    yield "safetensors", member(archive, name)
                 if name == "modelarchitecture.txt":
-                    yield "architecture", archive.read(name)
+                    yield "architecture", member(archive, name)
         if path.suffix in (".pt", ".mpt"):
             inner = inner_files(data)
             whole = inner + handmade.MARK + asking.answer(inner)
