@@ -112,6 +112,7 @@ def test_bundle(row):
 # ---- what others make of those that are accepted ----
 
 
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source")
 @pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case.inner_path.stem)
 def test_reference_reads(case):
     """The tensors that samples.py names, by the libraries' own readers."""
