@@ -1,5 +1,5 @@
 /* file.c - system calls on files, with names and reasons in their errors */
-#define _GNU_SOURCE	/* O_TMPFILE; without it the fallback is used */
+#define _GNU_SOURCE	/* O_TMPFILE, renameat2(): there are fallbacks */
 #include "base/file.h"
 
 #include <errno.h>
@@ -169,6 +169,17 @@ bool file_write(const struct file *f, uint64_t offset, const void *buf,
 	return true;
 }
 
+static bool write_file(void *to, uint64_t offset, const void *buf, size_t len,
+		       struct error *err)
+{
+	return file_write(to, offset, buf, len, err);
+}
+
+struct writer file_writer(struct file *f)
+{
+	return (struct writer){ .write = write_file, .to = f };
+}
+
 bool file_sync(const struct file *f, struct error *err)
 {
 	if (fsync(f->fd) != 0)
@@ -193,6 +204,29 @@ void file_discard(struct file *f)
 	if (f->path)
 		close(f->fd);
 	forget(f);
+}
+
+bool file_rename_new(const char *from, const char *to, bool *renamed,
+		     struct error *err)
+{
+	int status = -1;
+
+#ifdef RENAME_NOREPLACE
+	status = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
+#else
+	errno = ENOSYS;
+#endif
+	/* Not every file system can: a second name, then away with the first. */
+	if (status != 0 && (errno == EINVAL || errno == ENOSYS)) {
+		status = link(from, to);
+		if (status == 0)
+			unlink(from);
+	}
+	*renamed = status == 0;
+	if (*renamed || errno == EEXIST)
+		return true;
+	error_set_errno(err, "cannot rename the finished file");
+	return error_in(err, to, NULL);
 }
 
 bool file_sync_folder(const char *path, struct error *err)

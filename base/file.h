@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/reader.h"
+#include "base/writer.h"
 
 struct file {
 	char *path;		/* as the user gave it, for messages; owned */
@@ -50,6 +51,9 @@ bool file_check_unchanged(const struct file *f, struct error *err);
 bool file_write(const struct file *f, uint64_t offset, const void *buf,
 		size_t len, struct error *err);
 
+/* file_write() as a writer.  Borrows f, which must not move. */
+struct writer file_writer(struct file *f);
+
 /* Make what was written durable. */
 bool file_sync(const struct file *f, struct error *err);
 
@@ -58,6 +62,13 @@ bool file_close(struct file *f, struct error *err);
 
 /* Close without caring: for paths that failed already, and for readers. */
 void file_discard(struct file *f);
+
+/*
+ * Give a file another name in the same file system, unless something has that
+ * name: then *renamed is false, and all stays as it is.
+ */
+bool file_rename_new(const char *from, const char *to, bool *renamed,
+		     struct error *err);
 
 /* Make the names in a folder durable. */
 bool file_sync_folder(const char *path, struct error *err);

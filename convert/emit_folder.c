@@ -41,7 +41,8 @@ static bool write_weights(const char *path, struct checkpoint *c,
 
 	if (!file_create(&file, path, err))
 		return false;
-	sink = sink_over(&file, scratch->buffer, SCRATCH_BUFFER_SIZE);
+	sink = sink_over(file_writer(&file), scratch->buffer,
+			 SCRATCH_BUFFER_SIZE);
 	ok = sink_write(&sink, layout->header.data, layout->header.len, err) &&
 	     checkpoint_copy(c, layout, &sink, scratch, err) &&
 	     sink_flush(&sink, err) && file_close(&file, err);

@@ -3,16 +3,16 @@
 
 #include <string.h>
 
-struct sink sink_over(const struct file *file, uint8_t *buffer,
-		      size_t capacity)
+struct sink sink_over(struct writer to, uint8_t *buffer, size_t capacity)
 {
-	return (struct sink){ .file = file, .buffer = buffer,
+	return (struct sink){ .to = to, .buffer = buffer,
 			      .capacity = capacity };
 }
 
 bool sink_flush(struct sink *s, struct error *err)
 {
-	if (!file_write(s->file, s->offset, s->buffer, s->used, err))
+	if (s->used > 0 &&
+	    !writer_write(&s->to, s->offset, s->buffer, s->used, err))
 		return false;
 	if (s->work)
 		progress_moved(s->work, s->used);

@@ -1,5 +1,5 @@
 /*
- * sink.h - write a file mostly in order, through one reused buffer
+ * sink.h - write mostly in order, through one reused buffer
  *
  * Bytes gather in the buffer and leave it in large writes.  The place may
  * jump: what was gathered is written first.  The buffer belongs to the thread
@@ -12,21 +12,20 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/progress.h"
+#include "base/writer.h"
 
 struct sink {
-	const struct file *file;
-	uint64_t offset;	/* in the file, of the buffer's first byte */
+	struct writer to;
+	uint64_t offset;	/* where the buffer's first byte goes */
 	uint8_t *buffer;
 	size_t capacity, used;
 	struct progress_work *work;	/* counts what is written, or NULL */
 };
 
-struct sink sink_over(const struct file *file, uint8_t *buffer,
-		      size_t capacity);
+struct sink sink_over(struct writer to, uint8_t *buffer, size_t capacity);
 
-/* Go on at this offset of the file. */
+/* Go on at this offset. */
 bool sink_seek(struct sink *s, uint64_t offset, struct error *err);
 
 /*

@@ -192,7 +192,8 @@ static void write_weights(struct checkpoint *c, struct scratch *scratch)
 	if (layout.file_nbytes > WRITTEN_LIMIT)
 		goto done;
 	REQUIRE(file_create_unnamed(&file, folder, &err));
-	sink = sink_over(&file, scratch->buffer, SCRATCH_BUFFER_SIZE);
+	sink = sink_over(file_writer(&file), scratch->buffer,
+			 SCRATCH_BUFFER_SIZE);
 	REQUIRE(sink_write(&sink, layout.header.data, layout.header.len,
 			   &err));
 	if (c->copy(c, &layout, &sink, scratch, &err)) {

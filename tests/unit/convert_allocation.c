@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/options.h"
 #include "convert/gather.h"
 #include "convert/unpickle.h"
@@ -248,7 +249,8 @@ static bool gathers(struct error *err)
 	struct reader_bytes bytes = { data, sizeof(data) };
 	struct reader storage = reader_memory(&bytes);
 	struct file unused = { .fd = -1 };
-	struct sink sink = sink_over(&unused, buffer, sizeof(buffer));
+	struct sink sink = sink_over(file_writer(&unused), buffer,
+				     sizeof(buffer));
 	struct gather g = { 0 };
 	bool ok = tensor_check(&t, 8, err) &&
 		  gather_tensor(&g, &t, &storage, &sink, err);

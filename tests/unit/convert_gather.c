@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "tests/unit/check.h"
 
@@ -88,7 +89,7 @@ static bool gather(const struct tensor *t, const struct reader *storage,
 
 	assert_non_null(buffer);
 	assert_true(file_create_unnamed(out, "/tmp", err));
-	sink = sink_over(out, buffer, SINK_SIZE);
+	sink = sink_over(file_writer(out), buffer, SINK_SIZE);
 	ok = gather_tensor(&g, t, storage, &sink, err) &&
 	     sink_flush(&sink, err);
 	gather_free(&g);
@@ -438,7 +439,7 @@ static void test_write_fails(void **state)
 	struct tensor t = { .key = "w", .key_len = 1, .dtype = DTYPE_U8,
 			    .rank = 1, .shape = &count };
 	struct file closed = { .path = (char *)"out", .fd = -1 };
-	struct sink sink = sink_over(&closed, buffer, SINK_SIZE);
+	struct sink sink = sink_over(file_writer(&closed), buffer, SINK_SIZE);
 	struct reader storage = storage_of(count);
 	struct gather g = { 0 };
 	struct error err = { 0 };

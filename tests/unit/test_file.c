@@ -300,6 +300,50 @@ static void test_full_file(void **state)
 	check_rows();
 }
 
+/* Whatever has the name keeps it, and the file its own. */
+static void test_rename_new(void **state)
+{
+	static const struct {
+		const char *name, *from, *to;
+		bool renamed;
+		const char *reason;	/* NULL: no fault */
+	} rows[] = {
+		{ "a file in the way", "ours", "file", false, NULL },
+		{ "a folder in the way", "ours", "folder", false, NULL },
+		{ "a link in the way", "ours", "link", false, NULL },
+		{ "itself", "ours", "ours", false, NULL },
+		{ "no folder to go to", "ours", "none/new", false,
+		  "cannot rename the finished file: No such file" },
+		{ "a new name", "ours", "new", true, NULL },
+		{ "in another folder", "new", "folder/new", true, NULL },
+		{ "no such file", "new", "newer", false,
+		  "cannot rename the finished file: No such file" },
+	};
+
+	(void)state;
+	put("ours", "x");
+	put("file", "y");
+	assert_int_equal(mkdir("folder", 0777), 0);
+	assert_int_equal(symlink("none", "link"), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *row = rows[i].name;
+		struct error err = { 0 };
+		bool renamed = !rows[i].renamed;
+
+		CHECK(row, file_rename_new(rows[i].from, rows[i].to, &renamed,
+					   &err) == !rows[i].reason);
+		CHECK(row, renamed == rows[i].renamed);
+		if (!rows[i].reason)
+			continue;
+		check_fault(row, &err, ERROR_IO, ERROR_NO_OFFSET,
+			    rows[i].reason);
+		check_text(row, err.path, rows[i].to);
+	}
+	assert_int_equal(access("folder/new", F_OK), 0);
+	assert_int_equal(access("ours", F_OK), -1);
+	check_rows();
+}
+
 static void test_sync_folder(void **state)
 {
 	static const struct {
@@ -426,6 +470,7 @@ int main(void)
 		IN_A_FOLDER(test_unnamed_file),
 		IN_A_FOLDER(test_system_refuses),
 		IN_A_FOLDER(test_full_file),
+		IN_A_FOLDER(test_rename_new),
 		IN_A_FOLDER(test_sync_folder),
 		IN_A_FOLDER(test_make_folders),
 		IN_A_FOLDER(test_join),
