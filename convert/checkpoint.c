@@ -7,6 +7,7 @@
 
 #include "convert/limits.h"
 #include "convert/load.h"
+#include "formats/bundle.h"
 
 bool scratch_init(struct scratch *s, const char *spill_folder,
 		  const char *state_dict_path, struct error *err)
@@ -24,6 +25,7 @@ void scratch_free(struct scratch *s)
 {
 	helper_stop(&s->helper);
 	gather_free(&s->gather);
+	zip_write_free(s->zip);
 	free(s->buffer);
 	*s = (struct scratch){ 0 };
 }
@@ -108,6 +110,66 @@ bool checkpoint_copy(struct checkpoint *c,
 	progress_want(sink->work, layout->file_nbytes);
 	return c->copy(c, layout, sink, scratch, err) &&
 	       file_check_unchanged(&c->file, err);
+}
+
+bool checkpoint_copies_in_order(const struct checkpoint *c,
+				const struct safetensors_layout *layout)
+{
+	uint64_t reached = 0;
+
+	if (!c->stream)
+		return true;
+	for (size_t i = 0; i < c->weights.count; i++) {
+		const struct tensor *t = &c->weights.tensors[layout->order[i]];
+
+		if (t->nbytes == 0)
+			continue;
+		if (t->start < reached)
+			return false;
+		reached = t->start + t->nbytes;
+	}
+	return true;
+}
+
+static bool starts_with(const struct checkpoint *c,
+			const struct zip_member *member,
+			const struct buffer *header, bool *same,
+			struct error *err)
+{
+	struct zip_stream *stream = NULL;
+	uint8_t *bytes = memory_array(header->len, 1, err);
+	bool ok = false;
+
+	if (!bytes)
+		return false;
+	stream = zip_stream_open(&c->outer, member, &c->source, err);
+	ok = stream && zip_stream_read(stream, bytes, header->len, err);
+	*same = ok && memcmp(bytes, header->data, header->len) == 0;
+	zip_stream_close(stream);
+	free(bytes);
+	return ok;
+}
+
+bool checkpoint_find_deflated(const struct checkpoint *c,
+			      const struct safetensors_layout *layout,
+			      const struct zip_member **member,
+			      struct error *err)
+{
+	const struct zip_member *found;
+	bool same;
+
+	*member = NULL;
+	if (!c->stream || c->outer.crc_absent)
+		return true;
+	found = at_root(c, BUNDLE_WEIGHTS);
+	if (found->method != ZIP_DEFLATED ||
+	    found->usize != layout->file_nbytes)
+		return true;
+	if (!starts_with(c, found, &layout->header, &same, err))
+		return false;
+	if (same)
+		*member = found;
+	return true;
 }
 
 void checkpoint_close(struct checkpoint *c)

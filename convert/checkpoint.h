@@ -27,12 +27,14 @@
 #include "formats/safetensors.h"
 #include "formats/state_dict.h"
 #include "formats/zip.h"
+#include "formats/zip_write.h"
 
 /* What a thread keeps from one checkpoint to the next.  Zeroed is valid. */
 struct scratch {
 	struct helper helper;
 	unsigned max_expansion;	/* see limits_tensors() */
 	struct gather gather;
+	struct zip_writer *zip;	/* or NULL yet */
 	uint8_t *buffer;	/* SCRATCH_BUFFER_SIZE bytes, or NULL yet */
 	const char *spill_folder;	/* for unnamed temporary files */
 	const char *state_dict_path;	/* which to take of several, or NULL */
@@ -99,6 +101,24 @@ bool checkpoint_copy(struct checkpoint *c,
 		     const struct safetensors_layout *layout,
 		     struct sink *sink, struct scratch *scratch,
 		     struct error *err);
+
+/*
+ * Will checkpoint_copy() go through the file from its first byte to its last?
+ * If not, it jumps.
+ */
+bool checkpoint_copies_in_order(const struct checkpoint *c,
+				const struct safetensors_layout *layout);
+
+/*
+ * The member of the source's archive that deflates to exactly what
+ * checkpoint_copy() would write, header and all, or NULL.  Its bytes are read
+ * from c->source.  Only the header was compared; that the rest is sound is not
+ * known before the whole of it was inflated.
+ */
+bool checkpoint_find_deflated(const struct checkpoint *c,
+			      const struct safetensors_layout *layout,
+			      const struct zip_member **member,
+			      struct error *err);
 
 void checkpoint_close(struct checkpoint *c);
 

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "convert/emit.h"
@@ -187,6 +188,31 @@ static bool print_class_spec(struct checkpoint *c,
 	return ok;
 }
 
+/* A bundle of the same name in the other form is another bundle. */
+static bool note_twin(const struct job *job, const struct settings *settings,
+		      struct notes *notes, struct error *err)
+{
+	bool zip = settings->format == FORMAT_ZIP, ok = true;
+	size_t len = strlen(job->dest), suffix = strlen(BUNDLE_ZIP_SUFFIX);
+	struct stat st;
+	char *twin;
+
+	if (!settings->output && !settings->in_place)
+		return true;	/* then it has no place */
+	twin = memory_array(len + suffix + 1, 1, err);
+	if (!twin)
+		return false;
+	memcpy(twin, job->dest, zip ? len - suffix : len);
+	if (!zip)
+		memcpy(twin + len, BUNDLE_ZIP_SUFFIX, suffix);
+	if (lstat(twin, &st) == 0 &&
+	    (zip ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode)))
+		ok = notes_add(notes, err, "%.400s is there too, and :latest "
+			       "may load that", twin);
+	free(twin);
+	return ok;
+}
+
 static bool note_names(const struct job *job, struct notes *notes,
 		       struct error *err)
 {
@@ -236,7 +262,8 @@ static bool write_bundle(const struct job *job, size_t index,
 	bool ok = false;
 
 	if (!normalise(c, settings, err) ||
-	    !note_names(job, &c->notes, err))
+	    !note_names(job, &c->notes, err) ||
+	    !note_twin(job, settings, &c->notes, err))
 		goto done;
 	ok = settings->class_path ?
 	     print_class_spec(c, settings, &spec, err) :
@@ -247,7 +274,9 @@ static bool write_bundle(const struct job *job, size_t index,
 		ok = emit_rehearse(c, &spec, &result->bundle_nbytes, err);
 		goto done;
 	}
-	ok = emit_write(&written, c, &spec, job->dest, index, scratch, err);
+	ok = emit_write(&written, settings->format == FORMAT_ZIP ? &emit_zip :
+			&emit_folder, c, &spec, job->dest, index, scratch,
+			err);
 	result->bundle_nbytes = written.nbytes;
 	ok = ok && emit_commit(&written, scratch, existing, err);
 done:

@@ -116,14 +116,15 @@ static bool set_names(struct written *w, size_t unique, struct error *err)
 	return w->temporary != NULL;
 }
 
-bool emit_write(struct written *w, struct checkpoint *c,
-		const struct buffer *spec, const char *dest, size_t unique,
-		struct scratch *scratch, struct error *err)
+bool emit_write(struct written *w, const struct emit_form *form,
+		struct checkpoint *c, const struct buffer *spec,
+		const char *dest, size_t unique, struct scratch *scratch,
+		struct error *err)
 {
 	struct safetensors_layout layout;
 	bool ok;
 
-	*w = (struct written){ .form = &emit_folder, .dest = dest };
+	*w = (struct written){ .form = form, .dest = dest };
 	if (!prepare(&layout, c, spec, &w->nbytes, err))
 		return false;
 	ok = set_names(w, unique, err) &&
@@ -154,6 +155,31 @@ void emit_discard(struct written *w)
 	free(w->parent);
 	free(w->temporary);
 	*w = (struct written){ 0 };
+}
+
+bool emit_check_size(const struct safetensors_layout *layout,
+		     uint64_t file_nbytes, struct error *err)
+{
+	return file_nbytes == layout->file_nbytes ||
+	       error_set(err, ERROR_IO, ERROR_NO_OFFSET,
+			 "%" PRIu64 " bytes were written, %" PRIu64
+			 " are there", layout->file_nbytes, file_nbytes);
+}
+
+bool emit_check_header(const struct safetensors_layout *layout,
+		       const uint8_t *header, struct error *err)
+{
+	struct safetensors_header parsed = { 0 };
+	size_t len;
+	bool ok = safetensors_read_length(header, layout->file_nbytes, &len,
+					  err) &&
+		  safetensors_read_header(&parsed, (const char *)header +
+					  SAFETENSORS_LENGTH_SIZE, len,
+					  layout->file_nbytes -
+					  layout->header.len, err);
+
+	safetensors_header_free(&parsed);
+	return ok;
 }
 
 bool emit_same_file(const char *ours, const char *path,

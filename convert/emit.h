@@ -16,7 +16,9 @@
 #include "base/error.h"
 #include "convert/checkpoint.h"
 
+/* The forms a bundle can have: a folder, or a zip archive. */
 struct emit_form;
+extern const struct emit_form emit_folder, emit_zip;
 
 /* What was in the destination's place; it is there still, unchanged. */
 enum existing {
@@ -33,17 +35,18 @@ struct written {
 	char *parent;		/* the folder of both names */
 	char *temporary;	/* the name it has */
 	bool made;		/* there is something of that name */
-	uint64_t nbytes;	/* of both members */
+	uint64_t nbytes;	/* of both members, as they lie there */
 };
 
 /*
- * Write checkpoint c, whose keys are final, and the text of its policy spec
- * under a temporary name beside dest.  'unique' tells this name from others of
- * this process.  On failure nothing is left.
+ * Write checkpoint c, whose keys are final, and the text of its policy spec in
+ * this form, under a temporary name beside dest.  'unique' tells this name from
+ * others of this process.  On failure nothing is left.
  */
-bool emit_write(struct written *w, struct checkpoint *c,
-		const struct buffer *spec, const char *dest, size_t unique,
-		struct scratch *scratch, struct error *err);
+bool emit_write(struct written *w, const struct emit_form *form,
+		struct checkpoint *c, const struct buffer *spec,
+		const char *dest, size_t unique, struct scratch *scratch,
+		struct error *err);
 
 /*
  * Make it durable and give it its name, if nothing has that name.  Either way
@@ -57,7 +60,7 @@ void emit_discard(struct written *w);
 
 /*
  * Find the faults that emit_write() would, without writing or copying, and
- * how many bytes both members would have.
+ * how many bytes both members would have, not deflated.
  */
 bool emit_rehearse(const struct checkpoint *c, const struct buffer *spec,
 		   uint64_t *nbytes, struct error *err);

@@ -2,7 +2,6 @@
 #include "convert/emit_form.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -67,32 +66,20 @@ static bool check_weights(const char *path,
 			  const struct safetensors_layout *layout,
 			  struct error *err)
 {
-	struct safetensors_header header = { 0 };
 	struct file file = { 0 };
-	uint8_t *bytes = NULL;
+	uint8_t *bytes = memory_array(layout->header.len, 1, err);
 	struct reader r;
-	size_t len;
 	bool ok = false;
 
-	if (!file_open(&file, path, err))
-		return false;
-	r = file_reader(&file);
-	if (file.size != layout->file_nbytes) {
-		error_set(err, ERROR_IO, ERROR_NO_OFFSET,
-			  "%" PRIu64 " bytes were written, %" PRIu64
-			  " are there", layout->file_nbytes, file.size);
-		error_in(err, path, NULL);
+	if (!bytes || !file_open(&file, path, err))
 		goto done;
-	}
-	bytes = memory_array(layout->header.len, 1, err);
-	ok = bytes &&
+	r = file_reader(&file);
+	ok = emit_check_size(layout, file.size, err) &&
 	     reader_read(&r, 0, bytes, layout->header.len, err) &&
-	     safetensors_read_length(bytes, file.size, &len, err) &&
-	     safetensors_read_header(&header,
-				     (char *)bytes + SAFETENSORS_LENGTH_SIZE,
-				     len, file.size - layout->header.len, err);
+	     emit_check_header(layout, bytes, err);
+	if (!ok)
+		error_in(err, path, NULL);
 done:
-	safetensors_header_free(&header);
 	free(bytes);
 	file_discard(&file);
 	return ok;

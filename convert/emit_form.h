@@ -35,7 +35,14 @@ struct emit_form {
 	void (*remove)(const struct written *w);
 };
 
-extern const struct emit_form emit_folder;
+/*
+ * Hold the weights that were written against their layout, as the validator
+ * would: the length of the file, and its header of layout->header.len bytes.
+ */
+bool emit_check_size(const struct safetensors_layout *layout,
+		     uint64_t file_nbytes, struct error *err);
+bool emit_check_header(const struct safetensors_layout *layout,
+		       const uint8_t *header, struct error *err);
 
 /* Is the file at path, not a link, the same as ours? */
 bool emit_same_file(const char *ours, const char *path,

@@ -61,6 +61,8 @@ static bool copy_stream(struct checkpoint *c,
 	for (size_t i = 0; i < sd->count; i++) {
 		uint64_t begin = layout->begin[sorted[i] - sd->tensors];
 
+		if (sorted[i]->nbytes == 0)
+			continue;
 		if (!sink_seek(sink, layout->header.len + begin, err) ||
 		    !copy_tensor(c->stream, sorted[i]->nbytes, sink, err))
 			goto done;

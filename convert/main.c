@@ -12,6 +12,7 @@
 #include "convert/plan.h"
 #include "convert/settings.h"
 #include "convert/walk.h"
+#include "formats/deflate.h"
 #include "formats/json.h"
 
 enum exit_status {
@@ -32,7 +33,8 @@ static void print_help(void)
 	      "  mpt-convert bare.pt -o bundles --architecture @policy.txt\n"
 	      "\n"
 	      "SOURCE is a file or a folder.  A bundle is the folder\n"
-	      "<run>:v<epoch> with policy_spec.json and weights.safetensors.\n"
+	      "<run>:v<epoch> with policy_spec.json and weights.safetensors,\n"
+	      "or with --format zip the archive <run>:v<epoch>.zip of both.\n"
 	      "\n", stdout);
 	options_print_help(&settings_options, stdout);
 	fputs("\n"
@@ -43,8 +45,8 @@ static void print_help(void)
 
 static void print_version(void)
 {
-	printf("mpt-convert %s\nzlib %s\ncJSON %s\n", MPT_VERSION,
-	       zlibVersion(), json_version());
+	printf("mpt-convert %s\nzlib %s\ncJSON %s\ndeflate by %s\n",
+	       MPT_VERSION, zlibVersion(), json_version(), deflate_library());
 #ifdef _OPENMP
 	printf("OpenMP %d\n", _OPENMP);
 #endif

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/text.h"
+#include "formats/bundle.h"
 
 static struct error *new_fault(struct plan *plan, struct job *job,
 			       struct error *err)
@@ -19,6 +21,17 @@ static struct error *new_fault(struct plan *plan, struct job *job,
 	return fault;
 }
 
+/* What a bundle's name lacks: a template may have said it. */
+static const char *suffix_of(const char *bundle,
+			     const struct settings *settings)
+{
+	if (settings->format != FORMAT_ZIP ||
+	    (settings->name_template &&
+	     text_ends_in(bundle, BUNDLE_ZIP_SUFFIX)))
+		return "";
+	return BUNDLE_ZIP_SUFFIX;
+}
+
 /* The output folder, the source's folders below its root, the bundle. */
 static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 		     const struct settings *settings, struct error *err)
@@ -28,9 +41,11 @@ static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 	const char *from = settings->in_place ? job->source->path
 					      : job->source->relative;
 	size_t folders = (size_t)(file_base_name(from) - from);
+	const char *suffix = suffix_of(bundle, settings);
+	size_t bundle_len = strlen(bundle), suffix_len = strlen(suffix);
 	size_t root_len = strlen(root), used = root_len;
 	char *dest = arena_array(&plan->arena, root_len + folders +
-				 strlen(bundle) + 2, 1, err);
+				 bundle_len + suffix_len + 2, 1, err);
 
 	if (!dest)
 		return false;
@@ -38,7 +53,9 @@ static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 	if (used > 0 && dest[used - 1] != '/')
 		dest[used++] = '/';
 	memcpy(dest + used, from, folders);
-	memcpy(dest + used + folders, bundle, strlen(bundle));
+	used += folders;
+	memcpy(dest + used, bundle, bundle_len);
+	memcpy(dest + used + bundle_len, suffix, suffix_len);
 	job->dest = dest;
 	return true;
 }

@@ -16,6 +16,8 @@ static const struct option_spec specs[] = {
 	  "write the bundles below this folder, laid out like the source" },
 	{ "in-place", 0, OPTION_FLAG, FIELD(in_place), 0, 0, NULL,
 	  "write each bundle beside its source" },
+	{ "format", 0, OPTION_CHOICE, FIELD(format), 0, 0, "dir|zip",
+	  "write each bundle as a folder, or as a zip archive (default dir)" },
 	{ "jobs", 'j', OPTION_COUNT, FIELD(jobs), 0, 256, "N",
 	  "convert N checkpoints at once (default 0: one per processor)" },
 	{ "shard", 0, OPTION_TEXT, FIELD(shard_option), 0, 0, "K/N|auto/N",

@@ -16,6 +16,9 @@
 
 #define SETTINGS_NO_EPOCH UINT_MAX
 
+/* In the order of the words of --format. */
+enum format { FORMAT_FOLDER, FORMAT_ZIP };
+
 struct settings {
 	const char *output;
 	bool in_place, dry_run, keep_prefix, no_repair, no_sandbox;
@@ -31,6 +34,7 @@ struct settings {
 	unsigned timeout_s;	/* for what a pickle takes */
 	unsigned max_expansion;	/* times the size of a source */
 	const char *shard_option;	/* as given, or NULL */
+	unsigned format;	/* enum format */
 	unsigned color, progress;	/* enum console_color, _progress */
 
 	/* Filled in after parsing. */

@@ -19,7 +19,7 @@ from converter import CONVERTER, Run, files_below
 GOOD, SOME_FAILED, USAGE, NOTHING = 0, 1, 2, 3
 SUMMARY = re.compile(
     r"mpt-convert: (\d+) converted, (\d+) skipped, (\d+) failed; "
-    r"[\d.]+ k?B to [\d.]+ k?B in \d+\.\d\d s"
+    r"[\d.]+ [kM]?B to [\d.]+ [kM]?B in \d+\.\d\d s"
 )
 
 
@@ -89,6 +89,7 @@ WRONG_OPTIONS = {
     "run with a slash": (["t", "-n", "--run", "a/b"], "--run takes a name without"),
     "no epoch": (["t", "-n", "--epoch", "first"], '--epoch takes a number from 0 to'),
     "no such map": (["t", "-n", "--architecture-map", "none"], "none: cannot read: No"),
+    "no such form": (["t", "-n", "--format", "tar"], 'one of dir|zip, not "tar"'),
     "no such text": (["t", "-n", "--architecture", "@none"], "none: cannot read: No"),
 }
 
@@ -129,6 +130,7 @@ def test_version(tmp_path):
     assert (done.exit, done.stderr) == (GOOD, "")
     names = [line.split()[0] for line in done.stdout.splitlines()]
     assert names[:3] == ["mpt-convert", "zlib", "cJSON"]
+    assert re.search(r"^deflate by (ISA-L \d\S* level 1|zlib level 6)$", done.stdout, re.M)
 
 
 # ---- exit statuses ----
