@@ -1,22 +1,4 @@
-/*
- * zip_read.c - find the directory, read it, hold it against the local headers
- *
- *	local header	50 4b 03 04, version 2, flags 2, method 2, time 2,
- *			date 2, crc 4, csize 4, usize 4, name length 2,
- *			extra length 2
- *	central header	50 4b 01 02, made by 2, version 2, flags 2, method 2,
- *			time 2, date 2, crc 4, csize 4, usize 4, name length 2,
- *			extra length 2, comment length 2, disk 2,
- *			internal 2, external attributes 4, header offset 4
- *	zip64 end	50 4b 06 06, size of rest 8, made by 2, version 2,
- *			disk 4, directory disk 4, members here 8, members 8,
- *			directory size 8, directory offset 8
- *	zip64 locator	50 4b 06 07, disk 4, offset of zip64 end 8, disks 4
- *	end		50 4b 05 06, disk 2, directory disk 2, members here 2,
- *			members 2, directory size 4, directory offset 4,
- *			comment length 2
- *	descriptor	[50 4b 07 08,] crc 4, csize 4 or 8, usize 4 or 8
- */
+/* zip_read.c - find the directory, hold it against the local headers */
 #include "formats/zip.h"
 
 #include <inttypes.h>
@@ -24,20 +6,13 @@
 #include <string.h>
 
 #include "base/cursor.h"
+#include "formats/zip_layout.h"
 #include "formats/zip_names.h"
 
-#define LOCAL_MAGIC 0x04034b50u
-#define CENTRAL_MAGIC 0x02014b50u
-#define END_MAGIC 0x06054b50u
-#define END64_MAGIC 0x06064b50u
-#define LOCATOR_MAGIC 0x07064b50u
-#define DESCRIPTOR_MAGIC 0x08074b50u
-
 enum {
-	LOCAL_SIZE = 30, CENTRAL_SIZE = 46, END_SIZE = 22, END64_SIZE = 56,
-	LOCATOR_SIZE = 20, COMMENT_LIMIT = 65535,
+	COMMENT_LIMIT = 65535,
 	FLAG_DESCRIPTOR = 0x0008, FLAG_UTF8 = 0x0800, FLAG_DEFLATE = 0x0006,
-	EXTRA_ZIP64 = 0x0001, EXTRA_UNICODE_PATH = 0x7075,
+	EXTRA_UNICODE_PATH = 0x7075,
 	DOS_FOLDER = 0x10,	/* an attribute */
 	VERSION_LIMIT = 45, MEMBER_LIMIT = 1000000
 };
@@ -53,7 +28,7 @@ bool zip_is_magic(const uint8_t bytes[4])
 {
 	struct cursor c = cursor_over(bytes, 4);
 
-	return cursor_u32(&c) == LOCAL_MAGIC;
+	return cursor_u32(&c) == ZIP_LOCAL_MAGIC;
 }
 
 /* ---- end records ---- */
@@ -63,8 +38,8 @@ static bool is_end_record(const uint8_t *tail, size_t len, size_t pos)
 	struct cursor c = cursor_over(tail + pos, len - pos);
 	uint32_t magic = cursor_u32(&c);
 
-	cursor_take(&c, END_SIZE - 6);
-	return magic == END_MAGIC && cursor_u16(&c) <= cursor_left(&c) &&
+	cursor_take(&c, ZIP_END_SIZE - 6);
+	return magic == ZIP_END_MAGIC && cursor_u16(&c) <= cursor_left(&c) &&
 	       !c.bad;
 }
 
@@ -78,7 +53,7 @@ static bool check_comment(const uint8_t *comment, size_t len, uint64_t offset,
 	for (size_t i = 0; i + 4 <= len; i++) {
 		struct cursor c = cursor_over(comment + i, 4);
 
-		if (cursor_u32(&c) == END_MAGIC)
+		if (cursor_u32(&c) == ZIP_END_MAGIC)
 			return error_set(err, ERROR_UNSAFE, offset + i,
 					 "another end record begins in the "
 					 "comment");
@@ -95,7 +70,7 @@ static bool check_comment(const uint8_t *comment, size_t len, uint64_t offset,
 static bool find_end(const uint8_t *tail, size_t len, uint64_t file_nbytes,
 		     size_t *found, struct error *err)
 {
-	size_t last = len - END_SIZE, candidates = 0, behind, comment;
+	size_t last = len - ZIP_END_SIZE, candidates = 0, behind, comment;
 	struct cursor c;
 
 	for (size_t n = 0; n <= last; n++) {
@@ -115,8 +90,8 @@ static bool find_end(const uint8_t *tail, size_t len, uint64_t file_nbytes,
 				 file_nbytes - len + *found,
 				 "%zu records could be the end record",
 				 candidates);
-	c = cursor_over(tail + *found + END_SIZE - 2, 2);
-	behind = len - *found - END_SIZE;
+	c = cursor_over(tail + *found + ZIP_END_SIZE - 2, 2);
+	behind = len - *found - ZIP_END_SIZE;
 	comment = cursor_u16(&c);
 	if (comment != behind)
 		return error_set(err, ERROR_UNSAFE,
@@ -131,8 +106,8 @@ static bool read_end64(struct directory *dir, const struct reader *r,
 		       uint64_t locator_at, const uint8_t *locator,
 		       struct error *err)
 {
-	struct cursor c = cursor_over(locator, LOCATOR_SIZE);
-	uint8_t record[END64_SIZE];
+	struct cursor c = cursor_over(locator, ZIP_LOCATOR_SIZE);
+	uint8_t record[ZIP_END64_SIZE];
 	uint64_t at, size, here;
 	uint32_t magic, disk, disks, disk2, directory_disk;
 
@@ -143,12 +118,12 @@ static bool read_end64(struct directory *dir, const struct reader *r,
 	if (disk != 0 || disks > 1)
 		return error_set(err, ERROR_UNSUPPORTED, locator_at,
 				 "an archive of %" PRIu32 " disks", disks);
-	if (locator_at < END64_SIZE || at != locator_at - END64_SIZE)
+	if (locator_at < ZIP_END64_SIZE || at != locator_at - ZIP_END64_SIZE)
 		return error_set(err, ERROR_CORRUPT, locator_at,
 				 "zip64 end record at %" PRIu64 ", the one "
 				 "before its locator is at %" PRIu64, at,
-				 locator_at < END64_SIZE ? 0 :
-				 locator_at - END64_SIZE);
+				 locator_at < ZIP_END64_SIZE ? 0 :
+				 locator_at - ZIP_END64_SIZE);
 	if (!reader_read(r, at, record, sizeof(record), err))
 		return false;
 	c = cursor_over(record, sizeof(record));
@@ -162,10 +137,10 @@ static bool read_end64(struct directory *dir, const struct reader *r,
 	dir->size = cursor_u64(&c);
 	dir->offset = cursor_u64(&c);
 	disk2 = disk | directory_disk;
-	if (magic != END64_MAGIC || size != END64_SIZE - 12)
+	if (magic != ZIP_END64_MAGIC || size != ZIP_END64_SIZE - 12)
 		return error_set(err, ERROR_CORRUPT, at,
 				 "no zip64 end record of %d bytes here",
-				 END64_SIZE);
+				 ZIP_END64_SIZE);
 	if (disk2 != 0 || here != dir->count)
 		return error_set(err, ERROR_UNSUPPORTED, at,
 				 "an archive of several disks");
@@ -183,7 +158,7 @@ static bool read_end(struct directory *dir, const struct reader *r,
 		     struct error *err)
 {
 	uint64_t tail_at = r->size - tail_len, at = tail_at + pos, end = at;
-	struct cursor c = cursor_over(tail + pos, END_SIZE);
+	struct cursor c = cursor_over(tail + pos, ZIP_END_SIZE);
 	uint16_t disk, directory_disk, here, count;
 	uint32_t size, offset;
 	bool zip64 = false;
@@ -199,16 +174,16 @@ static bool read_end(struct directory *dir, const struct reader *r,
 	if (disk != 0 || directory_disk != 0 || here != count)
 		return error_set(err, ERROR_UNSUPPORTED, at,
 				 "an archive of several disks");
-	if (pos >= LOCATOR_SIZE) {
-		struct cursor l = cursor_over(tail + pos - LOCATOR_SIZE, 4);
+	if (pos >= ZIP_LOCATOR_SIZE) {
+		struct cursor l = cursor_over(tail + pos - ZIP_LOCATOR_SIZE, 4);
 
-		zip64 = cursor_u32(&l) == LOCATOR_MAGIC;
+		zip64 = cursor_u32(&l) == ZIP_LOCATOR_MAGIC;
 	}
 	if (zip64) {
-		if (!read_end64(dir, r, at - LOCATOR_SIZE,
-				tail + pos - LOCATOR_SIZE, err))
+		if (!read_end64(dir, r, at - ZIP_LOCATOR_SIZE,
+				tail + pos - ZIP_LOCATOR_SIZE, err))
 			return false;
-		end = at - LOCATOR_SIZE - END64_SIZE;
+		end = at - ZIP_LOCATOR_SIZE - ZIP_END64_SIZE;
 		if (!agrees(count, UINT16_MAX, dir->count) ||
 		    !agrees(size, UINT32_MAX, dir->size) ||
 		    !agrees(offset, UINT32_MAX, dir->offset))
@@ -232,23 +207,23 @@ static bool read_end(struct directory *dir, const struct reader *r,
 static bool read_ends(struct directory *dir, const struct reader *r,
 		      struct error *err)
 {
-	uint64_t most = END_SIZE + COMMENT_LIMIT + LOCATOR_SIZE;
+	uint64_t most = ZIP_END_SIZE + COMMENT_LIMIT + ZIP_LOCATOR_SIZE;
 	size_t len = r->size < most ? (size_t)r->size : (size_t)most, pos = 0;
-	uint8_t last[LOCATOR_SIZE + END_SIZE], *tail;
+	uint8_t last[ZIP_LOCATOR_SIZE + ZIP_END_SIZE], *tail;
 	bool ok = false;
 
-	if (r->size < END_SIZE)
+	if (r->size < ZIP_END_SIZE)
 		return error_set(err, ERROR_TRUNCATED, 0,
 				 "a zip archive needs %d bytes, this has %"
-				 PRIu64, END_SIZE, r->size);
+				 PRIu64, ZIP_END_SIZE, r->size);
 	/* Most archives have no comment: then 42 bytes are enough. */
 	if (len > sizeof(last)) {
 		if (!reader_read(r, r->size - sizeof(last), last, sizeof(last),
 				 err))
 			return false;
-		if (is_end_record(last, sizeof(last), LOCATOR_SIZE))
+		if (is_end_record(last, sizeof(last), ZIP_LOCATOR_SIZE))
 			return read_end(dir, r, last, sizeof(last),
-					LOCATOR_SIZE, err);
+					ZIP_LOCATOR_SIZE, err);
 	}
 	tail = memory_array(len, 1, err);
 	if (!tail)
@@ -305,7 +280,7 @@ static bool read_extra(struct zip_member *m, const uint8_t *extra, size_t len,
 			return error_set(err, ERROR_UNSAFE, at,
 					 "an extra field gives it another "
 					 "name");
-		if (id != EXTRA_ZIP64)
+		if (id != ZIP_EXTRA_ZIP64)
 			continue;
 		if (!check_zip64_field(size, need, seen, at, err))
 			return false;
@@ -392,7 +367,7 @@ static bool read_member(struct zip *zip, struct zip_member *m,
 	name = cursor_take(c, name_len);
 	extra = cursor_take(c, extra_len);
 	cursor_take(c, comment_len);
-	if (c->bad || magic != CENTRAL_MAGIC)
+	if (c->bad || magic != ZIP_CENTRAL_MAGIC)
 		return error_set(err, ERROR_CORRUPT, at,
 				 "no whole central header here");
 	if (!zip_check_name((const char *)name, name_len,
@@ -427,7 +402,7 @@ static bool read_members(struct zip *zip, const struct directory *dir,
 				 PRIu64 " bytes, over the limit of %d in %u",
 				 dir->count, dir->size, MEMBER_LIMIT,
 				 DIRECTORY_LIMIT);
-	if (dir->size / CENTRAL_SIZE < dir->count)
+	if (dir->size / ZIP_CENTRAL_SIZE < dir->count)
 		return error_set(err, ERROR_CORRUPT, dir->offset,
 				 "%" PRIu64 " members do not fit into a "
 				 "directory of %" PRIu64 " bytes", dir->count,
@@ -476,7 +451,7 @@ static bool read_local64(const struct zip_member *m, const struct reader *r,
 	while (cursor_left(&c) > 0 && !c.bad) {
 		uint16_t id = cursor_u16(&c), size = cursor_u16(&c);
 
-		if (id != EXTRA_ZIP64) {
+		if (id != ZIP_EXTRA_ZIP64) {
 			cursor_take(&c, size);
 			continue;
 		}
@@ -518,8 +493,8 @@ static bool check_local_sizes(const struct zip_member *m,
 static bool read_local(struct zip_member *m, const struct reader *r,
 		       struct error *err)
 {
-	uint8_t bytes[LOCAL_SIZE + 1024];
-	size_t len = LOCAL_SIZE + m->name_len;
+	uint8_t bytes[ZIP_LOCAL_SIZE + 1024];
+	size_t len = ZIP_LOCAL_SIZE + m->name_len;
 	struct cursor c;
 	unsigned shared = FLAG_DESCRIPTOR | FLAG_UTF8;
 	uint16_t flags, method, name_len, extra_len;
@@ -540,7 +515,7 @@ static bool read_local(struct zip_member *m, const struct reader *r,
 	name_len = cursor_u16(&c);
 	extra_len = cursor_u16(&c);
 	name = cursor_take(&c, m->name_len);
-	if (magic != LOCAL_MAGIC)
+	if (magic != ZIP_LOCAL_MAGIC)
 		return error_set(err, ERROR_CORRUPT, m->header,
 				 "no local header here");
 	if (name_len != m->name_len || !name ||
@@ -553,7 +528,7 @@ static bool read_local(struct zip_member *m, const struct reader *r,
 				 "local header says method %u and flags "
 				 "0x%04x, the directory %u and 0x%04x", method,
 				 flags, m->method, m->flags);
-	m->data = m->header + LOCAL_SIZE + name_len + extra_len;
+	m->data = m->header + ZIP_LOCAL_SIZE + name_len + extra_len;
 	/*
 	 * With a descriptor the sizes and the extra fields here mean nothing:
 	 * torch leaves zeros and a zip64 block that is not one.
@@ -586,7 +561,7 @@ static bool check_descriptor(const struct zip_member *m,
 	if (!reader_read(r, at, bytes, (size_t)len, err))
 		return false;
 	c = cursor_over(bytes, (size_t)len);
-	if (magic && cursor_u32(&c) != DESCRIPTOR_MAGIC)
+	if (magic && cursor_u32(&c) != ZIP_DESCRIPTOR_MAGIC)
 		return error_set(err, ERROR_CORRUPT, at,
 				 "no data descriptor here");
 	crc = cursor_u32(&c);
