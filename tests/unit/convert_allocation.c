@@ -18,6 +18,7 @@
 #include "formats/keys.h"
 #include "formats/safetensors.h"
 #include "formats/zip.h"
+#include "formats/zip_write.h"
 #include "tests/unit/check.h"
 
 static struct {
@@ -239,6 +240,34 @@ static bool refusals(struct error *err)
 	return ok;
 }
 
+static bool take_nothing(void *to, uint64_t offset, const void *buf,
+			 size_t len, struct error *err)
+{
+	(void)to;
+	(void)offset;
+	(void)buf;
+	(void)len;
+	(void)err;
+	return true;
+}
+
+static bool writers(struct error *err)
+{
+	struct zip_writer *w = zip_write_new(err);
+	uint64_t nbytes;
+	bool ok = false;
+
+	if (w) {
+		zip_write_begin(w, (struct writer){ take_nothing, NULL });
+		ok = zip_write_member(w, "a", 3, err) &&
+		     zip_write_data(w, "abc", 3, err) &&
+		     zip_write_end_member(w, err) &&
+		     zip_write_finish(w, &nbytes, err);
+	}
+	zip_write_free(w);
+	return ok;
+}
+
 static bool gathers(struct error *err)
 {
 	static const char data[8] = "abcdefg";
@@ -270,6 +299,7 @@ static const struct {
 	{ "files", files, 3 },
 	{ "named files", named_files, 2 },
 	{ "archives", archives, 6 },
+	{ "writers of archives", writers, 2 },
 	{ "safetensors headers", headers, 6 },
 	{ "keys and layouts", layouts, 6 },
 	{ "answers", answers, 2 },
