@@ -226,6 +226,19 @@ static bool note_names(const struct job *job, struct notes *notes,
 	return true;
 }
 
+/* For a dry run, which does not read what is in the bundle's place. */
+static bool note_existing(const struct job *job,
+			  const struct settings *settings, struct notes *notes,
+			  struct error *err)
+{
+	struct stat st;
+
+	return !(settings->output || settings->in_place) ||
+	       lstat(job->dest, &st) != 0 ||
+	       notes_add(notes, err, "%.400s is there already: it would be "
+			 "compared, and kept", job->dest);
+}
+
 /* Take over what the report needs before the checkpoint is closed. */
 static bool keep_facts(struct checkpoint *c, struct result *result,
 		       struct error *err)
@@ -271,7 +284,8 @@ static bool write_bundle(const struct job *job, size_t index,
 	if (!ok)
 		goto done;
 	if (settings->dry_run) {
-		ok = emit_rehearse(c, &spec, &result->bundle_nbytes, err);
+		ok = emit_rehearse(c, &spec, &result->bundle_nbytes, err) &&
+		     note_existing(job, settings, &c->notes, err);
 		goto done;
 	}
 	ok = emit_write(&written, settings->format == FORMAT_ZIP ? &emit_zip :

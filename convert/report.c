@@ -135,7 +135,7 @@ static void print_people(struct report *r, const struct job *job,
 	}
 	if (r->settings->quiet)
 		return;
-	if (r->settings->verbose && result->era)
+	if ((r->settings->verbose || r->settings->dry_run) && result->era)
 		print_origin(r, path, result);
 	for (size_t i = 0; i < result->notes.count; i++)
 		print_note(r, path, "note", result->notes.texts[i]);

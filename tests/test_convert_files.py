@@ -99,6 +99,28 @@ def test_dry_run_finds_faults(tmp_path):
     assert run(tmp_path, "data", "-n").exit == SOME_FAILED
 
 
+def test_dry_run_says_why(tmp_path):
+    """Era, origin of the architecture, notes, and what is in the bundle's place."""
+    mpt_zip.write(tmp_path / "data" / "a:v1.mpt")
+    mpt_zip.write(tmp_path / "data" / "b.mpt", weights={"module.w": numpy.zeros(2)})
+    mpt_zip.write(tmp_path / "data" / "c:v1.mpt", text="")
+    (tmp_path / "out" / "a:v1").mkdir(parents=True)
+    done = run(tmp_path, "data", "-n", "-o", "out")
+    assert done.exit == SOME_FAILED
+    lines = [line.removeprefix("mpt-convert: ") for line in done.stderr.splitlines()]
+    assert lines[:-2] == [
+        "data/a:v1.mpt: mpt zip, architecture from modelarchitecture.txt",
+        "data/a:v1.mpt: note: out/a:v1 is there already: it would be compared, and kept",
+        "data/b.mpt: mpt zip, architecture from modelarchitecture.txt",
+        "data/b.mpt: note: wrapper prefixes came off 1 of 1 keys (module.)",
+        "data/b.mpt: note: its name has no epoch, so :latest will not find the bundle",
+        "data/c:v1.mpt: it carries no architecture: give one with --architecture TEXT or "
+        "@FILE, or for many runs with --architecture-map FILE",
+    ]
+    assert lines[-2] == "data/c:v1.mpt: mpt zip, architecture from nowhere"
+    assert "is there already" not in run(tmp_path / "out", "../data", "-n").stderr
+
+
 # ---- which files ----
 
 PATTERNS = {
