@@ -19,6 +19,7 @@ static const char *const kind_names[] = {
 	[ERROR_LIMIT] = "limit",
 	[ERROR_PYTHON] = "python",
 	[ERROR_USAGE] = "usage",
+	[ERROR_DIFFERENT] = "different",
 	[ERROR_INTERRUPTED] = "interrupted",
 };
 

@@ -30,6 +30,7 @@ enum error_kind {
 	ERROR_LIMIT,		/* over a limit of ours */
 	ERROR_PYTHON,		/* the unpickler did not do its work */
 	ERROR_USAGE,		/* the user has to say more, or otherwise */
+	ERROR_DIFFERENT,	/* not equal to what it is held against */
 	ERROR_INTERRUPTED	/* SIGINT or SIGTERM arrived */
 };
 

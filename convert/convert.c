@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "convert/check.h"
 #include "convert/emit.h"
 #include "convert/puffer.h"
 #include "convert/repair.h"
@@ -267,8 +268,8 @@ static bool skip(struct result *result, const char *reason, struct error *err)
 static bool write_bundle(const struct job *job, size_t index,
 			 const struct settings *settings,
 			 struct checkpoint *c, struct scratch *scratch,
-			 enum existing *existing, struct result *result,
-			 struct error *err)
+			 enum existing *existing, struct checked *checked,
+			 struct result *result, struct error *err)
 {
 	struct written written = { 0 };
 	struct buffer spec = { 0 };
@@ -286,6 +287,15 @@ static bool write_bundle(const struct job *job, size_t index,
 	if (settings->dry_run) {
 		ok = emit_rehearse(c, &spec, &result->bundle_nbytes, err) &&
 		     note_existing(job, settings, &c->notes, err);
+		goto done;
+	}
+	if (settings->check) {
+		ok = check_bundle(checked, c, &spec, job->dest, scratch,
+				  err) &&
+		     (!settings->list_converted ||
+		      checked->verdict < CHECK_SAME_WEIGHTS ||
+		      check_sync(job->dest, err));
+		result->bundle_nbytes = checked->nbytes;
 		goto done;
 	}
 	ok = emit_write(&written, settings->format == FORMAT_ZIP ? &emit_zip :
@@ -323,11 +333,38 @@ static bool judge_existing(const struct job *job, enum existing existing,
 			 "it was left alone", job->dest);
 }
 
+/* Keep a fault on the heap: most results have none, and it is large. */
+static void keep_error(struct result *result, const struct error *err)
+{
+	result->error = malloc(sizeof(*err));
+	if (result->error)
+		*result->error = *err;
+}
+
+/* A source with the weights of an earlier one need not have its spec. */
+static bool judge_checked(const struct job *job, const struct checked *checked,
+			  struct result *result, struct error *err)
+{
+	result->status = checked->verdict == CHECK_SAME ? STATUS_SAME :
+			 checked->verdict == CHECK_MISSING ? STATUS_MISSING :
+			 STATUS_DIFFERS;
+	if (checked->verdict == CHECK_SAME_WEIGHTS && job->same_as) {
+		result->status = STATUS_SAME;
+		return notes_add(&result->notes, err, "its bundle has the same "
+				 "weights with another architecture, as that "
+				 "of %.400s", job->same_as->source->path);
+	}
+	if (checked->verdict != CHECK_SAME)
+		keep_error(result, &checked->difference);
+	return true;
+}
+
 static bool convert(const struct job *job, size_t index,
 		    const struct settings *settings, struct scratch *scratch,
 		    struct result *result, struct error *err)
 {
 	enum existing existing = EXISTING_NONE;
+	struct checked checked;
 	struct checkpoint c;
 	bool ok;
 
@@ -343,9 +380,11 @@ static bool convert(const struct job *job, size_t index,
 		ok = skip(result, c.skip, err);
 	} else {
 		ok = write_bundle(job, index, settings, &c, scratch, &existing,
-				  result, err);
+				  &checked, result, err);
 		ok = keep_facts(&c, result, err) && ok;
 		result->status = STATUS_CONVERTED;
+		if (ok && settings->check)
+			ok = judge_checked(job, &checked, result, err);
 		if (ok && existing != EXISTING_NONE)
 			ok = judge_existing(job, existing, result, err);
 	}
@@ -353,12 +392,9 @@ static bool convert(const struct job *job, size_t index,
 	return ok;
 }
 
-/* Move a fault to the heap: most results need none, and it is large. */
 static void fail(struct result *result, const struct error *err)
 {
-	result->error = malloc(sizeof(*err));
-	if (result->error)
-		*result->error = *err;
+	keep_error(result, err);
 	result->status = STATUS_FAILED;
 }
 

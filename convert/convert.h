@@ -16,14 +16,17 @@
 
 enum status {
 	STATUS_NONE,		/* not begun: the user stopped the program */
-	STATUS_CONVERTED, STATUS_SKIPPED, STATUS_FAILED
+	STATUS_CONVERTED, STATUS_SKIPPED, STATUS_FAILED,
+	/* Of --check. */
+	STATUS_SAME, STATUS_DIFFERS, STATUS_MISSING
 };
 
 /* What became of one source.  Written by one thread, read after it is done. */
 struct result {
 	enum status status;
 	const char *reason;	/* why it was skipped, in the notes' arena */
-	struct error *error;	/* malloc'ed; why it failed, or NULL */
+	struct error *error;	/* malloc'ed; why it failed or where it
+				   differs, or NULL */
 	const char *era;	/* static, or NULL if not known */
 	const char *architecture_origin;	/* static, or NULL */
 	const struct map_line *map_line;	/* that gave it, or NULL */

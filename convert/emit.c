@@ -81,10 +81,9 @@ static bool check_expansion(const struct checkpoint *c,
 			 c->tensors_limit, c->file.size);
 }
 
-/* Lay the weights out and check all that can be checked before writing. */
-static bool prepare(struct safetensors_layout *layout,
-		    const struct checkpoint *c, const struct buffer *spec,
-		    uint64_t *nbytes, struct error *err)
+bool emit_lay_out(struct safetensors_layout *layout,
+		  const struct checkpoint *c, const struct buffer *spec,
+		  uint64_t *nbytes, struct error *err)
 {
 	if (!safetensors_lay_out(layout, &c->weights, err))
 		return false;
@@ -101,7 +100,7 @@ bool emit_rehearse(const struct checkpoint *c, const struct buffer *spec,
 {
 	struct safetensors_layout layout;
 
-	if (!prepare(&layout, c, spec, nbytes, err))
+	if (!emit_lay_out(&layout, c, spec, nbytes, err))
 		return false;
 	safetensors_layout_free(&layout);
 	return true;
@@ -125,7 +124,7 @@ bool emit_write(struct written *w, const struct emit_form *form,
 	bool ok;
 
 	*w = (struct written){ .form = form, .dest = dest };
-	if (!prepare(&layout, c, spec, &w->nbytes, err))
+	if (!emit_lay_out(&layout, c, spec, &w->nbytes, err))
 		return false;
 	ok = set_names(w, unique, err) &&
 	     w->form->write(w, c, &layout, spec, scratch, err);

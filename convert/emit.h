@@ -59,6 +59,14 @@ bool emit_commit(struct written *w, struct scratch *scratch,
 void emit_discard(struct written *w);
 
 /*
+ * Lay the weights out, check all that can be checked before writing, and count
+ * the bytes of both members.  The caller frees the layout.
+ */
+bool emit_lay_out(struct safetensors_layout *layout,
+		  const struct checkpoint *c, const struct buffer *spec,
+		  uint64_t *nbytes, struct error *err);
+
+/*
  * Find the faults that emit_write() would, without writing or copying, and
  * how many bytes both members would have, not deflated.
  */

@@ -30,6 +30,8 @@ static void print_help(void)
 	      "  mpt-convert runs -o bundles       a whole tree\n"
 	      "  mpt-convert runs --in-place       bundles beside the sources\n"
 	      "  mpt-convert -n runs               what would happen\n"
+	      "  mpt-convert --check runs -o bundles\n"
+	      "                                    is all converted\n"
 	      "  mpt-convert bare.pt -o bundles --architecture @policy.txt\n"
 	      "\n"
 	      "SOURCE is a file or a folder.  A bundle is the folder\n"
@@ -38,9 +40,10 @@ static void print_help(void)
 	      "\n", stdout);
 	options_print_help(&settings_options, stdout);
 	fputs("\n"
-	      "Exit status: 0 all converted, 1 some failed, 2 wrong usage or\n"
-	      "nothing could be done, 3 nothing to convert was found, 130 and\n"
-	      "143 stopped by a signal.\n", stdout);
+	      "Exit status: 0 all converted or, with --check, the same; 1\n"
+	      "some failed or are not; 2 wrong usage or nothing could be\n"
+	      "done; 3 nothing to convert was found; 130 and 143 stopped by\n"
+	      "a signal.\n", stdout);
 }
 
 static void print_version(void)
@@ -59,7 +62,7 @@ static const char *spill_folder(const struct settings *s)
 
 	if (tmp && *tmp)
 		return tmp;
-	return s->output && !s->dry_run ? s->output : "/tmp";
+	return s->output && !s->read_only ? s->output : "/tmp";
 }
 
 static bool find_sources(const struct settings *s, struct sources *sources,
@@ -105,7 +108,7 @@ static bool run(const struct settings *s, int *status, struct error *err)
 	struct totals totals = { 0 };
 	bool ok = false;
 
-	if (s->output && !s->dry_run &&
+	if (s->output && !s->read_only &&
 	    (!file_make_folders(s->output, err) ||
 	     !emit_check_writable(s->output, err)))
 		return false;
@@ -116,7 +119,7 @@ static bool run(const struct settings *s, int *status, struct error *err)
 	print_shard(s, plan.count, sources.count);
 	if (!batch_run(&plan, s, spill_folder(s), &totals, err))
 		goto done;
-	*status = totals.failed > 0 ? EXIT_SOME_FAILED : EXIT_GOOD;
+	*status = report_is_good(&totals) ? EXIT_GOOD : EXIT_SOME_FAILED;
 	if (!any_candidate(&sources)) {
 		fprintf(stderr, "%s: no checkpoint was found\n", program);
 		*status = EXIT_NOTHING;

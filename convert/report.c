@@ -14,11 +14,15 @@
 static const char *const verdicts[] = {
 	[STATUS_NONE] = "not begun", [STATUS_CONVERTED] = "converted",
 	[STATUS_SKIPPED] = "skipped", [STATUS_FAILED] = "failed",
+	[STATUS_SAME] = "same", [STATUS_DIFFERS] = "differs",
+	[STATUS_MISSING] = "missing",
 };
 
 static const char *const colors[] = {
 	[STATUS_NONE] = "", [STATUS_CONVERTED] = "\033[32m",
 	[STATUS_SKIPPED] = "\033[33m", [STATUS_FAILED] = "\033[31m",
+	[STATUS_SAME] = "\033[32m", [STATUS_DIFFERS] = "\033[31m",
+	[STATUS_MISSING] = "\033[31m",
 };
 
 /* ---- small things ---- */
@@ -59,13 +63,28 @@ static FILE *diagnostics(struct report *r)
 	return stderr;
 }
 
+/* Statuses that --quiet does not hide, and that fail the run. */
+static bool is_bad(enum status status)
+{
+	return status == STATUS_FAILED || status == STATUS_DIFFERS ||
+	       status == STATUS_MISSING;
+}
+
+static bool has_bundle(enum status status)
+{
+	return status == STATUS_CONVERTED || status == STATUS_SAME;
+}
+
 /* ---- one source, for people ---- */
 
+/* "converted SOURCE -> BUNDLE (2 tensors, 385 B)" */
 static void print_verdict(struct report *r, const struct job *job,
 			  const struct result *result)
 {
 	char *path = escaped(job->source->path);
 	char *dest = escaped(job->dest ? job->dest : "");
+	bool listing = r->settings->list_converted;
+	bool color = r->color && !listing;
 	char amount[32];
 	struct buffer line = { 0 };
 	struct error ignored = { 0 };
@@ -75,17 +94,23 @@ static void print_verdict(struct report *r, const struct job *job,
 		goto done;
 	if (result->status == STATUS_CONVERTED && r->settings->dry_run)
 		verdict = "would convert";
-	buffer_print(&line, &ignored, "%s%s%s %s",
-		     r->color ? colors[result->status] : "", verdict,
-		     r->color ? "\033[0m" : "", path);
-	if (result->status == STATUS_CONVERTED)
-		buffer_print(&line, &ignored, " -> %s (%zu tensors, %s)", dest,
+	buffer_print(&line, &ignored, "%s%s%s%s %s",
+		     listing ? "mpt-convert: " : "",
+		     color ? colors[result->status] : "", verdict,
+		     color ? "\033[0m" : "", path);
+	if (result->status >= STATUS_SAME || has_bundle(result->status))
+		buffer_print(&line, &ignored, " -> %s", dest);
+	if (has_bundle(result->status))
+		buffer_print(&line, &ignored, " (%zu tensors, %s)",
 			     result->tensor_count,
 			     console_bytes(amount, result->bundle_nbytes));
 	if (result->status == STATUS_SKIPPED)
 		buffer_print(&line, &ignored, ": %s", result->reason);
 	buffer_print(&line, &ignored, "\n");
-	out(r, line.data, line.len);
+	if (listing)
+		fwrite(line.data, 1, line.len, diagnostics(r));
+	else
+		out(r, line.data, line.len);
 done:
 	buffer_free(&line);
 	free(path);
@@ -118,14 +143,31 @@ static void print_origin(struct report *r, const char *path,
 	free(a);
 }
 
+/* The name as it is: a program will take it for that of a file. */
+static void list_name(struct report *r, const char *path)
+{
+	bool null = r->settings->null_separated;
+
+	if (!null && strchr(path, '\n')) {
+		print_note(r, path, "left out", "a name with a newline can "
+			   "only be listed with --null");
+		r->totals.unlisted++;
+		return;
+	}
+	out(r, path, strlen(path));
+	out(r, null ? "" : "\n", 1);
+}
+
 static void print_people(struct report *r, const struct job *job,
 			 const struct result *result)
 {
 	const char *path = job->source->path;
 
-	if (!r->settings->quiet || result->status == STATUS_FAILED)
+	if (r->settings->list_converted && result->status == STATUS_SAME)
+		list_name(r, path);
+	else if (!r->settings->quiet || is_bad(result->status))
 		print_verdict(r, job, result);
-	if (result->status == STATUS_FAILED) {
+	if (is_bad(result->status)) {
 		flush(r);
 		if (result->error)
 			error_print(diagnostics(r), "mpt-convert",
@@ -188,7 +230,7 @@ static void put_result(struct json_writer *w, const struct job *job,
 		json_put_u64(w, "epoch", job->name.epoch);
 	if (result->architecture_origin)
 		json_put_string(w, "architecture", result->architecture_origin);
-	if (result->status == STATUS_CONVERTED) {
+	if (has_bundle(result->status)) {
 		json_put_u64(w, "tensors", result->tensor_count);
 		json_put_u64(w, "bytes", result->bundle_nbytes);
 	}
@@ -230,7 +272,10 @@ static void count(struct totals *t, const struct result *result)
 	t->skipped += result->status == STATUS_SKIPPED;
 	t->failed += result->status == STATUS_FAILED;
 	t->not_begun += result->status == STATUS_NONE;
-	if (result->status == STATUS_CONVERTED) {
+	t->same += result->status == STATUS_SAME;
+	t->different += result->status == STATUS_DIFFERS;
+	t->missing += result->status == STATUS_MISSING;
+	if (has_bundle(result->status)) {
 		t->source_nbytes += result->source_nbytes;
 		t->bundle_nbytes += result->bundle_nbytes;
 	}
@@ -265,7 +310,7 @@ void report_done(struct report *r, size_t index)
 	r->done[index] = true;
 	count(&r->totals, &r->results[index]);
 	r->bar.progress.done++;
-	r->bar.progress.failed = r->totals.failed;
+	r->bar.progress.failed += is_bad(r->results[index].status);
 	while (r->next < r->plan->count && r->done[r->next]) {
 		const struct job *job = &r->plan->jobs[r->next];
 		const struct result *result = &r->results[r->next];
@@ -288,6 +333,15 @@ static void print_summary(struct report *r)
 
 	if (t->not_begun > 0)
 		snprintf(rest, sizeof(rest), ", %zu not begun", t->not_begun);
+	if (r->settings->check) {
+		fprintf(stderr, "mpt-convert: %zu same, %zu different, %zu "
+			"missing, %zu skipped, %zu failed%s; %s compared in "
+			"%.2f s\n", t->same, t->different, t->missing,
+			t->skipped, t->failed, rest,
+			console_bytes(to, t->bundle_nbytes),
+			console_seconds_since(&r->start));
+		return;
+	}
 	fprintf(stderr, "mpt-convert: %zu %s, %zu skipped, %zu failed%s; "
 		"%s to %s in %.2f s\n", t->converted,
 		r->settings->dry_run ? "would be converted" : "converted",
@@ -328,7 +382,13 @@ static void print_json_summary(struct report *r)
 		json_put_u64(&w, "shard", r->settings->shard.index);
 		json_put_u64(&w, "shards", r->settings->shard.count);
 	}
-	json_put_u64(&w, "converted", r->totals.converted);
+	if (r->settings->check) {
+		json_put_u64(&w, "same", r->totals.same);
+		json_put_u64(&w, "different", r->totals.different);
+		json_put_u64(&w, "missing", r->totals.missing);
+	} else {
+		json_put_u64(&w, "converted", r->totals.converted);
+	}
 	json_put_u64(&w, "skipped", r->totals.skipped);
 	json_put_u64(&w, "failed", r->totals.failed);
 	json_put_u64(&w, "not_begun", r->totals.not_begun);
@@ -356,6 +416,11 @@ bool report_end(struct report *r, struct error *err)
 		return true;
 	*err = r->error;
 	return false;
+}
+
+bool report_is_good(const struct totals *t)
+{
+	return t->failed + t->different + t->missing + t->unlisted == 0;
 }
 
 void report_free(struct report *r)

@@ -2,7 +2,8 @@
  * report.h - what mpt-convert prints
  *
  * Results go to standard output, one line a source in plan order, as soon as
- * all before it are done; or JSON.  Notes, faults, progress and the summary
+ * all before it are done; or JSON; or the names of the sources that may be
+ * deleted.  Notes, faults, progress and the summary
  * go to standard error.  Names of files and texts from inside them are
  * escaped.  report_done() may be called by any thread.
  */
@@ -23,7 +24,10 @@
 
 struct totals {
 	size_t converted, skipped, failed, not_begun;
-	uint64_t source_nbytes, bundle_nbytes;	/* of the converted ones */
+	size_t same, different, missing;	/* of --check */
+	size_t unlisted;	/* same, but not fit for the list */
+	uint64_t source_nbytes, bundle_nbytes;	/* of what was converted or is
+						   the same */
 };
 
 struct report {
@@ -50,6 +54,9 @@ void report_done(struct report *r, size_t index);
 
 /* Print the summary; false if standard output could not take everything. */
 bool report_end(struct report *r, struct error *err);
+
+/* Nothing failed, and of what was checked nothing differs or is missing. */
+bool report_is_good(const struct totals *totals);
 
 void report_free(struct report *r);
 

@@ -26,6 +26,12 @@ static const struct option_spec specs[] = {
 	  "choose both without this option (0/1: take everything)" },
 	{ "dry-run", 'n', OPTION_FLAG, FIELD(dry_run), 0, 0, NULL,
 	  "read everything, say what would be written, write nothing" },
+	{ "check", 0, OPTION_FLAG, FIELD(check), 0, 0, NULL,
+	  "compare the bundles that are there with their sources, bit for\n"
+	  "bit, and write nothing" },
+	{ "list-converted", 0, OPTION_FLAG, FIELD(list_converted), 0, 0, NULL,
+	  "do that, and print the names of the sources that have their\n"
+	  "bundle, as they may be deleted; nothing else" },
 	{ "architecture", 0, OPTION_TEXT, FIELD(architecture_option), 0, 0,
 	  "TEXT|@FILE",
 	  "architecture for checkpoints that carry none of their own" },
@@ -69,7 +75,8 @@ static const struct option_spec specs[] = {
 	  "read names of files and folders from FILE, one a line (- is\n"
 	  "standard input)" },
 	{ "null", '0', OPTION_FLAG, FIELD(null_separated), 0, 0, NULL,
-	  "the names in --files-from end with NUL, not with a newline" },
+	  "names in --files-from and of --list-converted end with NUL, not\n"
+	  "with a newline" },
 	{ "json", 0, OPTION_FLAG, FIELD(json), 0, 0, NULL,
 	  "print one JSON document" },
 	{ "jsonl", 0, OPTION_FLAG, FIELD(jsonl), 0, 0, NULL,
@@ -156,6 +163,13 @@ static bool read_names(struct settings *s, struct error *err)
 			    s->null_separated ? '\0' : '\n', err));
 }
 
+/* What an option means for others. */
+static void derive(struct settings *s)
+{
+	s->check |= s->list_converted;
+	s->read_only = s->check || s->dry_run;
+}
+
 static bool check(const struct settings *s, struct error *err)
 {
 	if (s->help || s->version)
@@ -187,8 +201,13 @@ static bool check(const struct settings *s, struct error *err)
 			return usage(err, "--init-kwarg takes KEY=VALUE");
 	if (s->run && (s->run[0] == '\0' || strchr(s->run, '/')))
 		return usage(err, "--run takes a name without slashes");
-	if (s->null_separated && !s->files_from)
-		return usage(err, "--null belongs to --files-from");
+	if (s->null_separated && !s->files_from && !s->list_converted)
+		return usage(err, "--null belongs to --files-from or "
+			     "--list-converted");
+	if (s->check && s->dry_run)
+		return usage(err, "--check and --dry-run exclude each other");
+	if (s->list_converted && (s->json || s->jsonl))
+		return usage(err, "--list-converted prints no JSON");
 	return true;
 }
 
@@ -201,12 +220,15 @@ static bool choose_shard(struct settings *s, struct error *err)
 bool settings_parse(struct settings *s, int argc, char **argv,
 		    struct error *err)
 {
+	bool parsed;
+
 	*s = (struct settings){ .epoch = SETTINGS_NO_EPOCH,
 				.timeout_s = HELPER_TIMEOUT_DEFAULT_S,
 				.max_expansion = LIMITS_EXPANSION_DEFAULT };
-	if (options_parse(&settings_options, s, &s->operands, argc, argv,
-			  err) &&
-	    check(s, err) && choose_shard(s, err) &&
+	parsed = options_parse(&settings_options, s, &s->operands, argc, argv,
+			       err);
+	derive(s);
+	if (parsed && check(s, err) && choose_shard(s, err) &&
 	    read_architecture(s, err) && read_map(s, err) &&
 	    read_names(s, err))
 		return true;

@@ -22,6 +22,8 @@ enum format { FORMAT_FOLDER, FORMAT_ZIP };
 struct settings {
 	const char *output;
 	bool in_place, dry_run, keep_prefix, no_repair, no_sandbox;
+	bool check;		/* also if only list_converted was given */
+	bool list_converted;
 	bool quiet, verbose, json, jsonl, null_separated, help, version;
 	const char *architecture_option;	/* as given: TEXT or @FILE */
 	const char *architecture_map_option;
@@ -43,6 +45,7 @@ struct settings {
 	struct architecture_map architecture_map;
 	struct option_list operands;
 	struct buffer names;	/* the content of files_from */
+	bool read_only;		/* dry_run or check: nothing is written */
 	struct shard shard;
 };
 

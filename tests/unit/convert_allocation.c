@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/options.h"
+#include "convert/compare.h"
 #include "convert/gather.h"
 #include "convert/unpickle.h"
 #include "convert/unpickler/protocol.h"
@@ -288,6 +289,40 @@ static bool gathers(struct error *err)
 	return ok;
 }
 
+/* Short of memory, nothing is known to differ. */
+static bool compares(struct error *err)
+{
+	uint64_t shape[] = { 1 };
+	struct tensor tensors[] = {
+		{ .key = "a", .key_len = 1, .dtype = DTYPE_U8, .rank = 1,
+		  .shape = shape, .nelements = 1, .nbytes = 1 },
+		{ .key = "b", .key_len = 1, .dtype = DTYPE_U8, .rank = 1,
+		  .shape = shape, .nelements = 1, .nbytes = 1 },
+	};
+	struct state_dict a = { .tensors = &tensors[0], .count = 1 };
+	struct state_dict b = { .tensors = &tensors[1], .count = 1 };
+	struct safetensors_layout ours = { 0 }, theirs = { 0 };
+	struct error difference = { 0 };
+	struct compare compare = { 0 };
+	struct reader_bytes bytes;
+	struct reader there;
+	bool ok = safetensors_lay_out(&ours, &a, err) &&
+		  safetensors_lay_out(&theirs, &b, err) &&
+		  buffer_append(&theirs.header, "x", 1, err);
+
+	if (ok) {
+		bytes = (struct reader_bytes){ theirs.header.data,
+					       theirs.header.len };
+		there = reader_memory(&bytes);
+		ok = compare_header(&ours, &there, &difference, err) &&
+		     compare_begin(&compare, &a, &ours, &there, err);
+	}
+	compare_free(&compare);
+	safetensors_layout_free(&ours);
+	safetensors_layout_free(&theirs);
+	return ok;
+}
+
 static const struct {
 	const char *name;
 	bool (*run)(struct error *err);
@@ -305,6 +340,7 @@ static const struct {
 	{ "answers", answers, 2 },
 	{ "refusals", refusals, 1 },
 	{ "gathers", gathers, 3 },
+	{ "compares", compares, 14 },
 };
 
 static void test_every_allocation_fails(void **state)

@@ -22,6 +22,7 @@ static void test_kind_names(void **state)
 		{ ERROR_LIMIT, "limit" },
 		{ ERROR_PYTHON, "python" },
 		{ ERROR_USAGE, "usage" },
+		{ ERROR_DIFFERENT, "different" },
 		{ ERROR_INTERRUPTED, "interrupted" },
 	};
 
