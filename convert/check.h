@@ -19,7 +19,7 @@
 enum check_verdict {
 	CHECK_MISSING,		/* there is nothing of its name */
 	CHECK_DIFFERS,
-	CHECK_SAME_WEIGHTS,	/* but not the same spec */
+	CHECK_SAME_WEIGHTS,	/* but another spec, which is sound */
 	CHECK_SAME
 };
 
@@ -29,20 +29,22 @@ struct checked {
 	struct error difference;	/* where, unless they are the same */
 };
 
-/*
- * Hold checkpoint c, whose keys are final, and the text of its policy spec
- * against the bundle folder dest.  What else is in that folder becomes a note
- * of the checkpoint.  False if the source or the bundle cannot be read, or
- * the source could not be converted.
- */
-bool check_bundle(struct checked *checked, struct checkpoint *c,
-		  const struct buffer *spec, const char *dest,
-		  struct scratch *scratch, struct error *err);
+/* Where the bundle should be. */
+struct check_place {
+	const char *dest;
+	bool archive;		/* a zip archive, not a folder */
+	bool sync;		/* if it is the same it shall be durable: what
+				   was compared may be in memory only */
+};
 
 /*
- * What was compared may be in memory only.  Make a bundle and its name
- * durable, so that its source may go.
+ * Hold checkpoint c, whose keys are final, and the text of its policy spec
+ * against the bundle that is there.  What else is in that becomes a note of
+ * the checkpoint.  False if the source or the bundle cannot be read, or the
+ * source could not be converted.
  */
-bool check_sync(const char *dest, struct error *err);
+bool check_bundle(struct checked *checked, struct checkpoint *c,
+		  const struct buffer *spec, const struct check_place *place,
+		  struct scratch *scratch, struct error *err);
 
 #endif

@@ -17,23 +17,44 @@ static void set(struct error *difference, uint64_t offset, const char *reason)
 	error_set(difference, ERROR_DIFFERENT, offset, "%s", reason);
 }
 
-/* The header of a safetensors file, if it has a sound one. */
-static bool parse(struct safetensors_header *header, const struct reader *r,
-		  struct error *err)
+/* The text of a header, malloc'ed; or the difference says what is wrong. */
+static bool read_text(struct there_member *there, char **text, size_t *len,
+		      struct error *difference, struct error *err)
 {
 	uint8_t length[SAFETENSORS_LENGTH_SIZE] = { 0 };
-	size_t len, have = r->size < sizeof(length) ? (size_t)r->size
-						    : sizeof(length);
-	char *text = NULL;
-	bool ok;
+	size_t have = there->nbytes < sizeof(length) ? (size_t)there->nbytes
+						     : sizeof(length);
+	struct error fault = { 0 };
 
-	if (!reader_read(r, 0, length, have, err) ||
-	    !safetensors_read_length(length, r->size, &len, err))
+	if (!there_read(there, 0, length, have, difference, err))
 		return false;
-	text = memory_array(len, 1, err);
-	ok = text && reader_read(r, sizeof(length), text, len, err) &&
-	     safetensors_read_header(header, text, len,
-				     r->size - sizeof(length) - len, err);
+	if (!safetensors_read_length(length, there->nbytes, len, &fault))
+		set(difference, fault.offset, fault.reason);
+	if (difference->kind != ERROR_NONE)
+		return true;
+	*text = memory_array(*len, 1, err);
+	return *text && there_read(there, sizeof(length), *text, *len,
+				   difference, err);
+}
+
+static bool read_header(struct there_member *there,
+			struct safetensors_header *header,
+			struct error *difference, struct error *err)
+{
+	struct error fault = { 0 };
+	char *text = NULL;
+	size_t len = 0;
+	bool ok = read_text(there, &text, &len, difference, err);
+
+	if (ok && difference->kind == ERROR_NONE &&
+	    !safetensors_read_header(header, text, len, there->nbytes -
+				     SAFETENSORS_LENGTH_SIZE - len, &fault)) {
+		ok = fault.kind != ERROR_MEMORY;
+		if (ok)
+			set(difference, fault.offset, fault.reason);
+		else
+			*err = fault;
+	}
 	free(text);
 	return ok;
 }
@@ -97,30 +118,23 @@ static void compare_tensors(struct state_dict *ours, struct state_dict *theirs,
 
 /* The bytes of two headers differ from 'offset' on: what does that mean? */
 static bool explain_header(const struct safetensors_layout *layout,
-			   const struct reader *there, uint64_t offset,
+			   struct there_member *there, uint64_t offset,
 			   struct error *difference, struct error *err)
 {
 	struct safetensors_header ours = { 0 }, theirs = { 0 };
 	const char *text = layout->header.data + SAFETENSORS_LENGTH_SIZE;
 	size_t len = layout->header.len - SAFETENSORS_LENGTH_SIZE;
-	struct error fault = { 0 };
-	bool ok = false;
+	bool ok = read_header(there, &theirs, difference, err);
 
-	if (!parse(&theirs, there, &fault)) {
-		ok = fault.kind != ERROR_IO && fault.kind != ERROR_MEMORY;
-		if (ok)
-			set(difference, fault.offset, fault.reason);
-		else
-			*err = fault;
+	if (!ok || difference->kind != ERROR_NONE)
 		goto done;
-	}
-	if (!safetensors_read_header(&ours, text, len, layout->file_nbytes -
-				     layout->header.len, err))
+	ok = safetensors_read_header(&ours, text, len, layout->file_nbytes -
+				     layout->header.len, err);
+	if (!ok)
 		goto done;
 	compare_tensors(&ours.tensors, &theirs.tensors, difference);
 	set(difference, offset, "the header differs from here on, though not "
 	    "in names, dtypes and shapes");
-	ok = true;
 done:
 	safetensors_header_free(&ours);
 	safetensors_header_free(&theirs);
@@ -138,24 +152,25 @@ static size_t first_difference(const uint8_t *a, const uint8_t *b, size_t len)
 }
 
 bool compare_header(const struct safetensors_layout *layout,
-		    const struct reader *there, struct error *difference,
+		    struct there_member *there, struct error *difference,
 		    struct error *err)
 {
 	const struct buffer *ours = &layout->header;
-	size_t len = there->size < ours->len ? (size_t)there->size : ours->len;
+	size_t len = there->nbytes < ours->len ? (size_t)there->nbytes
+					       : ours->len;
 	uint8_t *theirs = memory_array(len, 1, err);
+	bool ok = theirs && there_read(there, 0, theirs, len, difference, err);
 	size_t same;
-	bool ok = false;
 
-	if (!theirs || !reader_read(there, 0, theirs, len, err))
+	if (!ok || difference->kind != ERROR_NONE)
 		goto done;
 	same = first_difference((const uint8_t *)ours->data, theirs, len);
 	ok = same == ours->len ||
 	     explain_header(layout, there, same, difference, err);
-	if (there->size != layout->file_nbytes)
+	if (there->nbytes != layout->file_nbytes)
 		error_set(difference, ERROR_DIFFERENT, ERROR_NO_OFFSET,
 			  "has %" PRIu64 " bytes, would have %" PRIu64,
-			  there->size, layout->file_nbytes);
+			  there->nbytes, layout->file_nbytes);
 done:
 	free(theirs);
 	return ok;
@@ -165,7 +180,7 @@ done:
 
 bool compare_begin(struct compare *c, const struct state_dict *sd,
 		   const struct safetensors_layout *layout,
-		   const struct reader *there, struct error *err)
+		   struct there_member *there, struct error *err)
 {
 	*c = (struct compare){ .sd = sd, .layout = layout, .there = there,
 			       .first = UINT64_MAX };
@@ -226,11 +241,15 @@ static bool compare_write(void *to, uint64_t offset, const void *buf,
 	struct compare *c = to;
 	const uint8_t *ours = buf;
 
-	while (len > 0) {
+	/* The source is read to its end, even if this is of no more use. */
+	while (len > 0 && c->fault.kind == ERROR_NONE) {
 		size_t n = len < PART_SIZE ? len : PART_SIZE;
 
-		if (!reader_read(c->there, offset, c->buffer, n, err))
+		if (!there_read(c->there, offset, c->buffer, n, &c->fault,
+				err))
 			return false;
+		if (c->fault.kind != ERROR_NONE)
+			return true;
 		if (memcmp(ours, c->buffer, n) != 0)
 			find_tensors(c, offset - c->layout->header.len, ours,
 				     c->buffer, n);
@@ -251,7 +270,9 @@ void compare_end(const struct compare *c, struct error *difference)
 	const struct tensor *t = &c->sd->tensors[c->first_tensor];
 	char others[64] = "";
 
-	if (c->differing == 0)
+	if (c->fault.kind != ERROR_NONE)
+		*difference = c->fault;
+	if (c->differing == 0 || c->fault.kind != ERROR_NONE)
 		return;
 	if (c->differing > 1)
 		snprintf(others, sizeof(others), "; %zu of %zu tensors differ",

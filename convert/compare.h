@@ -1,9 +1,9 @@
 /*
  * compare.h - weights that would be written, against weights that are there
  *
- * A difference is no error: functions return false only if something cannot
- * be read, and record in *difference, an error of its own, what differs.  What
- * is there is hostile.
+ * A difference is no error, as in convert/there.h: functions return false only
+ * if this machine cannot read something, and record in *difference, an error
+ * of its own, what differs.  What is there is hostile.
  */
 #ifndef CONVERT_COMPARE_H
 #define CONVERT_COMPARE_H
@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/reader.h"
 #include "base/writer.h"
+#include "convert/there.h"
 #include "formats/safetensors.h"
 #include "formats/state_dict.h"
 
@@ -23,7 +23,7 @@
  * not, the difference names a tensor where it can.
  */
 bool compare_header(const struct safetensors_layout *layout,
-		    const struct reader *there, struct error *difference,
+		    struct there_member *there, struct error *difference,
 		    struct error *err);
 
 /*
@@ -34,7 +34,8 @@ bool compare_header(const struct safetensors_layout *layout,
 struct compare {
 	const struct state_dict *sd;	/* borrowed, as all that follows */
 	const struct safetensors_layout *layout;
-	const struct reader *there;
+	struct there_member *there;
+	struct error fault;	/* why what is there cannot be read further */
 	uint8_t *buffer;	/* malloc'ed: a part of what is there */
 	bool *differs;		/* malloc'ed, [sd->count] */
 	size_t differing;	/* of them */
@@ -45,11 +46,11 @@ struct compare {
 
 bool compare_begin(struct compare *c, const struct state_dict *sd,
 		   const struct safetensors_layout *layout,
-		   const struct reader *there, struct error *err);
+		   struct there_member *there, struct error *err);
 
 struct writer compare_writer(struct compare *c);
 
-/* All was written: say which byte of which tensor differs first, if any. */
+/* All was written: say what cannot be read, or which byte differs first. */
 void compare_end(const struct compare *c, struct error *difference);
 
 void compare_free(struct compare *c);

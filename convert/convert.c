@@ -290,11 +290,11 @@ static bool write_bundle(const struct job *job, size_t index,
 		goto done;
 	}
 	if (settings->check) {
-		ok = check_bundle(checked, c, &spec, job->dest, scratch,
-				  err) &&
-		     (!settings->list_converted ||
-		      checked->verdict < CHECK_SAME_WEIGHTS ||
-		      check_sync(job->dest, err));
+		ok = check_bundle(checked, c, &spec, &(struct check_place){
+					  job->dest,
+					  settings->format == FORMAT_ZIP,
+					  settings->list_converted },
+				  scratch, err);
 		result->bundle_nbytes = checked->nbytes;
 		goto done;
 	}

@@ -35,6 +35,46 @@ def check(cwd, *arguments):
     return done.exit, {path.name: row for path, row in done.rows().items()}
 
 
+class Folder:
+    """A bundle as a folder of two files."""
+
+    options = []
+
+    def path(out, name):
+        return out / name
+
+    def write(path, members):
+        path.mkdir(parents=True)
+        for name, content in members.items():
+            (path / name).write_bytes(content)
+
+
+class Archive:
+    """A bundle as an archive of them, here by another program."""
+
+    options = ["--format", "zip"]
+    compression = zipfile.ZIP_DEFLATED
+
+    def path(out, name):
+        return out / f"{name}.zip"
+
+    @classmethod
+    def write(cls, path, members):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with zipfile.ZipFile(path, "w", cls.compression) as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+
+
+class Stored(Archive):
+    """Not deflated, which takes other ways through the code."""
+
+    compression = zipfile.ZIP_STORED
+
+
+FORMS = pytest.mark.parametrize("form", [Folder, Archive, Stored])
+
+
 @pytest.fixture
 def pair(tmp_path):
     """A converted checkpoint, run:v0, and its bundle."""
@@ -53,13 +93,22 @@ def of_another_source(row):
     return row["outcome"] == "skipped" and "is there already" in str(row.get("reason"))
 
 
+def copy_expected(tree, out, form, change=lambda members: members):
+    """The bundles that the reference writers wrote, in this form."""
+    expected = FIXTURES / TREES[tree]["expected"]
+    for spec in expected.rglob(SPEC):
+        name = str(spec.parent.relative_to(expected))
+        form.write(form.path(out, name), change(files_below(spec.parent)))
+
+
+@FORMS
 @pytest.mark.parametrize("tree", CONVERTED)
-def test_every_era(tmp_path, tree):
+def test_every_era(tmp_path, tree, form):
     """Against what the reference writers wrote: all that was converted is the same."""
     shutil.copytree(FIXTURES / tree, tmp_path / "tree")
-    shutil.copytree(FIXTURES / TREES[tree]["expected"], tmp_path / "out")
+    copy_expected(tree, tmp_path / "out", form)
     before = state_of(tmp_path)
-    exit_status, rows = check(tmp_path, *options_of(tree))
+    exit_status, rows = check(tmp_path, *options_of(tree), *form.options)
     assert exit_status == TREES[tree]["exit"]
     assert state_of(tmp_path) == before
     outcomes = {"converted": "same"}
@@ -72,24 +121,27 @@ def test_every_era(tmp_path, tree):
             assert got["status"] == expected, got
 
 
+@FORMS
 @pytest.mark.parametrize("tree", CONVERTED)
-def test_every_era_has_other_weights(tmp_path, tree):
+def test_every_era_has_other_weights(tmp_path, tree, form):
     """The last byte of each bundle is another: each differs in it, whatever the loader."""
-    shutil.copytree(FIXTURES / TREES[tree]["expected"], tmp_path / "out")
-    sizes = {}
-    for path in (tmp_path / "out").rglob(WEIGHTS):
-        content = bytearray(path.read_bytes())
-        content[-1] ^= 0x10
-        path.write_bytes(content)
-        sizes[path.parent.name] = len(content)
+
+    def change(members):
+        weights = members[WEIGHTS]
+        return {**members, WEIGHTS: weights[:-1] + bytes([weights[-1] ^ 0x10])}
+
+    copy_expected(tree, tmp_path / "out", form, change)
     os.symlink(FIXTURES / tree, tmp_path / "tree")
-    _, rows = check(tmp_path, *options_of(tree))
+    _, rows = check(tmp_path, *options_of(tree), *form.options)
     different = [row for row in rows.values() if row["status"] == "differs"]
-    assert len(different) >= len(sizes)
+    bundles = list((tmp_path / "out").rglob(SPEC if form is Folder else "*.zip"))
+    assert len(different) >= len(bundles) > 0
+    expected = FIXTURES / TREES[tree]["expected"]
     for row in different:
         assert row["error"]["kind"] == "different"
         assert row["error"]["member"] == WEIGHTS
-        assert row["error"]["offset"] == sizes[os.path.basename(row["bundle"])] - 1
+        name = row["bundle"].removeprefix("out/").removesuffix(".zip")
+        assert row["error"]["offset"] == (expected / name / WEIGHTS).stat().st_size - 1
     assert {row["status"] for row in rows.values()} <= {"differs", "skipped", "failed"}
 
 
@@ -111,20 +163,18 @@ def test_threads_change_nothing(tmp_path):
 # ---- every byte ----
 
 
-def test_every_byte_of_a_bundle(tmp_path):
+@FORMS
+def test_every_byte_of_a_bundle(tmp_path, form):
     """Each bundle has one bit wrong: it is found, and where it is said."""
     good = mpt_zip.bundle()
     places = [(name, i) for name in (SPEC, WEIGHTS) for i in range(len(good[name]))]
     for number, (name, i) in enumerate(places):
         mpt_zip.write(tmp_path / "tree" / f"run:v{number}.mpt")
-        bundle = tmp_path / "out" / f"run:v{number}"
-        bundle.mkdir(parents=True)
-        for member, content in good.items():
-            content = bytearray(content)
-            if member == name:
-                content[i] ^= 1 << i % 8
-            (bundle / member).write_bytes(content)
-    exit_status, rows = check(tmp_path)
+        content = bytearray(good[name])
+        content[i] ^= 1 << i % 8
+        bundle = form.path(tmp_path / "out", f"run:v{number}")
+        form.write(bundle, {**good, name: content})
+    exit_status, rows = check(tmp_path, *form.options)
     assert exit_status == SOME_FAILED
     data = 8 + struct.unpack("<Q", good[WEIGHTS][:8])[0]
     for number, (name, i) in enumerate(places):
@@ -174,7 +224,8 @@ FLIPS = [
 ] + [["a", i] for i in range(MEBIBYTE // 4 - 200, MEBIBYTE // 4 + 1, 50)]
 
 
-def test_places_in_large_tensors(tmp_path):
+@FORMS
+def test_places_in_large_tensors(tmp_path, form):
     """Around the borders of buffers, and several at once: the first is named."""
     blob = save(LARGE)
     offsets = offsets_of(blob)
@@ -182,15 +233,15 @@ def test_places_in_large_tensors(tmp_path):
         mpt_zip.write(
             tmp_path / "tree" / f"run:v{number}.mpt", weights=LARGE, compression=0
         )
-    run(tmp_path, "tree", "-o", "out")
     expected = {}
+    spec = mpt_zip.bundle()[SPEC]
     for number, flips in enumerate(FLIPS):
-        path = tmp_path / "out" / f"run:v{number}" / WEIGHTS
-        content = bytearray(path.read_bytes())
+        content = bytearray(blob)
         places = [(offsets[t][0] + i, t, i) for t, i in zip(flips[::2], flips[1::2])]
         for place, _, _ in places:
             content[place] ^= 0x80
-        path.write_bytes(content)
+        path = form.path(tmp_path / "out", f"run:v{number}")
+        form.write(path, {SPEC: spec, WEIGHTS: content})
         place, tensor, byte = min(places)
         size = offsets[tensor][1] - offsets[tensor][0]
         count = len(set(flips[::2]))
@@ -200,13 +251,14 @@ def test_places_in_large_tensors(tmp_path):
             f'tensor "{tensor}": byte {byte} of its {size} is 0x{content[place]:02x}, '
             f"would be 0x{content[place] ^ 0x80:02x}{rest}",
         )
-    exit_status, rows = check(tmp_path)
+    exit_status, rows = check(tmp_path, *form.options)
     assert exit_status == SOME_FAILED
     found = {n: (row["error"]["offset"], row["error"]["reason"]) for n, row in rows.items()}
     assert found == expected
 
 
-def test_source_in_another_order(tmp_path):
+@FORMS
+def test_source_in_another_order(tmp_path, form):
     """Its bytes come in another order than the bundle has them; the first there is named."""
     header = json.dumps(
         {
@@ -219,14 +271,39 @@ def test_source_in_another_order(tmp_path):
     with zipfile.ZipFile(tmp_path / "tree" / "run:v1.mpt", "w") as archive:
         archive.writestr(WEIGHTS, blob)
         archive.writestr("modelarchitecture.txt", mpt_zip.TEXT)
-    assert run(tmp_path, "tree", "-o", "out").exit == GOOD
-    assert check(tmp_path)[0] == GOOD
-    path = tmp_path / "out" / "run:v1" / WEIGHTS
-    path.write_bytes(path.read_bytes()[:-6] + b"BbbbAa")
-    (row,) = check(tmp_path)[1].values()
+    assert run(tmp_path, "tree", "-o", "folders").exit == GOOD
+    members = files_below(tmp_path / "folders" / "run:v1")
+    form.write(form.path(tmp_path / "out", "run:v1"), members)
+    assert check(tmp_path, *form.options)[0] == GOOD
+    shutil.rmtree(tmp_path / "out")
+    members[WEIGHTS] = members[WEIGHTS][:-6] + b"BbbbAa"
+    form.write(form.path(tmp_path / "out", "run:v1"), members)
+    (row,) = check(tmp_path, *form.options)[1].values()
     assert row["error"]["reason"] == (
         'tensor "b": byte 0 of its 4 is 0x42, would be 0x62; 2 of 2 tensors differ'
     )
+
+
+@pytest.mark.parametrize("form", [Archive, Stored])
+def test_every_byte_of_an_archive(tmp_path, form):
+    """No damage to it counts as the same, but where no reader would notice."""
+    good = mpt_zip.bundle()
+    archive = form.path(tmp_path, "good")
+    form.write(archive, good)
+    blob = archive.read_bytes()
+    for i in range(len(blob)):
+        mpt_zip.write(tmp_path / "tree" / f"run:v{i}.mpt")
+        path = form.path(tmp_path / "out", f"run:v{i}")
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(blob[:i] + bytes([blob[i] ^ 1 << i % 8]) + blob[i + 1 :])
+    _, rows = check(tmp_path, *form.options)
+    verdicts = [rows[f"run:v{i}.mpt"]["status"] for i in range(len(blob))]
+    assert set(verdicts) == {"same", "differs"}
+    assert verdicts.count("same") < len(blob) / 8
+    for i, verdict in enumerate(verdicts):
+        if verdict == "same":
+            with zipfile.ZipFile(form.path(tmp_path / "out", f"run:v{i}")) as archive:
+                assert {name: archive.read(name) for name in archive.namelist()} == good
 
 
 # ---- other differences ----
@@ -347,6 +424,129 @@ def test_differences(pair, case):
     assert state_of(pair) == before
 
 
+def repack(change, compression=zipfile.ZIP_DEFLATED):
+    """Write the archive anew, with changed members."""
+
+    def write(path):
+        with zipfile.ZipFile(path) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            for name, content in change(members).items():
+                archive.writestr(name, content)
+
+    return write
+
+
+def without(name):
+    return repack(lambda members: {n: c for n, c in members.items() if n != name})
+
+
+def longer(name, data):
+    return repack(lambda members: {**members, name: members[name] + data})
+
+
+def flip(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+
+
+def flip_crc(path):
+    """Of the weights, where they begin and in the directory: the bytes are right."""
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(WEIGHTS)
+    flip(path, info.header_offset + 14)
+    flip(path, path.read_bytes().rindex(b"PK\1\2") + 16)
+
+
+def flip_data(path):
+    """A byte in the middle of the deflated weights."""
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(WEIGHTS)
+    flip(path, info.header_offset + 30 + len(WEIGHTS) + info.compress_size // 2)
+
+
+ARCHIVES = {
+    "no archive": (lambda path: path.unlink(), "missing", None, "is not there"),
+    "a folder": (lambda path: (path.unlink(), path.mkdir()), "differs", None, "is no file"),
+    "a link": (
+        lambda path: (path.rename(path.with_name("x")), path.symlink_to("x")),
+        "differs", None, "is no file",
+    ),
+    "empty": (lambda path: os.truncate(path, 0), "differs", None, "needs 22 bytes"),
+    "text": (lambda path: path.write_text("mine " * 9), "differs", None, "end record"),
+    "cut": (lambda path: os.truncate(path, 300), "differs", None, "end record"),
+    "no spec": (without(SPEC), "differs", SPEC, "is not there"),
+    "no weights": (without(WEIGHTS), "differs", WEIGHTS, "is not there"),
+    "spec is longer": (longer(SPEC, b" "), "differs", SPEC, 'has " " here, would have ""'),
+    "weights are longer": (longer(WEIGHTS, b"x"), "differs", WEIGHTS, "has {more} bytes, "),
+    "weights are shorter": (
+        repack(lambda members: {**members, WEIGHTS: members[WEIGHTS][:-1]}),
+        "differs", WEIGHTS, "has {less} bytes, would have {size}",
+    ),
+    "metadata": (
+        repack(lambda members: {**members, WEIGHTS: save(mpt_zip.weights_of(0), {"a": "b"})}),
+        "differs", WEIGHTS, "though not in names, dtypes and shapes",
+    ),
+    "another checksum": (flip_crc, "differs", WEIGHTS, "CRC-32"),
+    "damaged data": (flip_data, "differs", WEIGHTS, ""),
+}
+
+
+@pytest.mark.parametrize("case", ARCHIVES)
+def test_archives(tmp_path, case):
+    spoil, verdict, member, reason = ARCHIVES[case]
+    size = len(mpt_zip.bundle()[WEIGHTS])
+    mpt_zip.write(tmp_path / "tree" / "run:v0.mpt")
+    archive = tmp_path / "out" / "run:v0.zip"
+    Archive.write(archive, mpt_zip.bundle())
+    assert check(tmp_path, "--format", "zip")[0] == GOOD
+    spoil(archive)
+    before = state_of(tmp_path)
+    exit_status, rows = check(tmp_path, "--format", "zip")
+    row = rows["run:v0.mpt"]
+    assert exit_status == SOME_FAILED
+    assert (row["status"], row["error"].get("member")) == (verdict, member), row
+    assert reason.format(size=size, less=size - 1, more=size + 1) in row["error"]["reason"]
+    assert state_of(tmp_path) == before
+
+
+def test_other_members_are_noted(tmp_path):
+    mpt_zip.write(tmp_path / "tree" / "run:v0.mpt")
+    members = {**mpt_zip.bundle(), "b": b"", "a": b""}
+    Archive.write(tmp_path / "out" / "run:v0.zip", members)
+    exit_status, rows = check(tmp_path, "--format", "zip")
+    assert exit_status == GOOD
+    assert rows["run:v0.mpt"]["notes"][-1] == 'its bundle also holds "a" and 1 more'
+
+
+def test_what_was_written_is_the_same(tmp_path):
+    """Our own archives, and only if archives are asked for."""
+    mpt_zip.tree(tmp_path / "tree", 3)
+    run(tmp_path, "tree", "-o", "out", "--format", "zip")
+    exit_status, rows = check(tmp_path, "--format", "zip")
+    assert exit_status == GOOD and len(rows) == 3
+    exit_status, rows = check(tmp_path)
+    assert {row["status"] for row in rows.values()} == {"missing"}
+
+
+def test_damaged_source_of_a_damaged_bundle(tmp_path):
+    """The source is read to its end, even where the bundle can be read no further."""
+    source = mpt_zip.write(tmp_path / "tree" / "run:v0.mpt", weights=LARGE, compression=0)
+    archive = tmp_path / "out" / "run:v0.zip"
+    Archive.write(archive, {SPEC: mpt_zip.bundle()[SPEC], WEIGHTS: save(LARGE)})
+    with zipfile.ZipFile(archive) as opened:
+        info = opened.getinfo(WEIGHTS)
+    with open(archive, "r+b") as file:
+        file.seek(info.header_offset + info.compress_size // 2)
+        file.write(b"\xff" * 100)
+    row = check(tmp_path, "--format", "zip")[1]["run:v0.mpt"]
+    assert row["status"] == "differs" and "deflate" in row["error"]["reason"]
+    flip(source, source.read_bytes().rindex(b"PK\3\4") - 1)
+    row = check(tmp_path, "--format", "zip")[1]["run:v0.mpt"]
+    assert row["status"] == "failed" and "CRC-32" in row["error"]["reason"]
+
+
 def test_spec_and_weights_differ(pair):
     """The weights' difference is the verdict's reason, the spec's a note."""
     append(SPEC, b" ")(pair / "out" / "run:v0")
@@ -447,6 +647,16 @@ def test_first_source_needs_its_own_spec(pair):
     _, rows = check(pair)
     assert rows["run:v0.mpt"]["status"] == "differs"
     assert rows["run:v0.pt"]["status"] == "same"
+
+
+@pytest.mark.parametrize("text", ["", "{}", "nonsense"])
+def test_second_source_needs_a_sound_spec(pair, text):
+    """A bundle that nobody can load is no place for weights."""
+    mpt_zip.write(pair / "tree" / "run:v0.pt", text="other.Policy()")
+    (pair / "out" / "run:v0" / SPEC).write_text(text)
+    _, rows = check(pair)
+    assert {row["status"] for row in rows.values()} == {"differs"}
+    assert {row["error"]["member"] for row in rows.values()} == {SPEC}
 
 
 # ---- what is printed ----
@@ -620,8 +830,14 @@ def test_list_that_cannot_be_written(several):
 @pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
 def test_what_is_listed_is_durable(pair):
     """A bundle that is only in memory is no reason to delete its source."""
-    for option, expected in [("--check", []), ("--list-converted", [SPEC, WEIGHTS, "", ".."])]:
-        command = ["strace", "-f", "-y", "-e", "trace=fsync", CONVERTER, option]
+    Archive.write(pair / "out" / "run:v0.zip", mpt_zip.bundle())
+    folder = [f"run:v0/{SPEC}", f"run:v0/{WEIGHTS}", "run:v0", "."]
+    for arguments, expected in [
+        (["--check"], []),
+        (["--list-converted"], folder),
+        (["--list-converted", "--format", "zip"], ["run:v0.zip", "."]),
+    ]:
+        command = ["strace", "-f", "-y", "-e", "trace=fsync", CONVERTER, *arguments]
         done = subprocess.run(
             [*command, "tree", "-o", "out", "-q"],
             cwd=pair,
@@ -632,5 +848,4 @@ def test_what_is_listed_is_durable(pair):
         )
         assert done.returncode == GOOD, done.stderr
         synced = re.findall(r"fsync\(\d+<(.*?)>\) = 0", done.stderr)
-        bundle = pair / "out" / "run:v0"
-        assert synced == [os.path.normpath(bundle / name) for name in expected]
+        assert synced == [os.path.normpath(pair / "out" / name) for name in expected]

@@ -305,7 +305,7 @@ static bool compares(struct error *err)
 	struct error difference = { 0 };
 	struct compare compare = { 0 };
 	struct reader_bytes bytes;
-	struct reader there;
+	struct there_member there = { 0 };
 	bool ok = safetensors_lay_out(&ours, &a, err) &&
 		  safetensors_lay_out(&theirs, &b, err) &&
 		  buffer_append(&theirs.header, "x", 1, err);
@@ -313,7 +313,8 @@ static bool compares(struct error *err)
 	if (ok) {
 		bytes = (struct reader_bytes){ theirs.header.data,
 					       theirs.header.len };
-		there = reader_memory(&bytes);
+		there.reader = reader_memory(&bytes);
+		there.nbytes = bytes.len;
 		ok = compare_header(&ours, &there, &difference, err) &&
 		     compare_begin(&compare, &a, &ours, &there, err);
 	}
