@@ -1,6 +1,7 @@
 """Speak the protocol of convert/unpickler/protocol.h with a built helper."""
 
 import os
+import resource
 import socket
 import struct
 import subprocess
@@ -118,7 +119,7 @@ def parse_answer(data):
 class Helper:
     """A running mpt-unpickler."""
 
-    def __init__(self, path=None, **popen):
+    def __init__(self, path=None, limited=False, **popen):
         ours, theirs = socket.socketpair()
         # mpt-convert gives it no environment; sanitizers may keep theirs.
         environment = {name: value for name, value in os.environ.items()
@@ -133,6 +134,14 @@ class Helper:
         except Exception:
             self.close()
             raise
+        if limited and "ASAN_OPTIONS" not in os.environ:
+            self.limit()
+
+    def limit(self):
+        """As mpt-convert does for a pickle of up to 1 MiB, which it has scanned."""
+        space = self.address_space + (64 << 20)
+        resource.prlimit(self.process.pid, resource.RLIMIT_AS, (space, space))
+        resource.prlimit(self.process.pid, resource.RLIMIT_CPU, (30, 30))
 
     def greet(self):
         """What it says first: its address space, and why it cannot serve."""
