@@ -84,7 +84,7 @@ static bool allow(scmp_filter_ctx filter, int call, unsigned arg_count,
 const char *sandbox_close(int socket)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-	struct scmp_arg_cmp fd = SCMP_A0_32(SCMP_CMP_EQ, (unsigned)socket);
+	const struct scmp_arg_cmp fd = { 0, SCMP_CMP_EQ, (unsigned)socket, 0 };
 	const char *fault = NULL;
 	bool ok;
 
