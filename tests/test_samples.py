@@ -57,6 +57,7 @@ def test_samples_are_what_the_script_makes(tmp_path):
 
 def test_manifest_says_what_the_script_says():
     rows = {(row["tree"], row["path"]): row for row in MANIFEST["sources"]}
+    assert len(rows) == len(MANIFEST["sources"])
     for case in samples.CASES:
         row = rows[case.tree, str(case.inner_path)]
         expected = [case.era, case.outcome, case.reason, case.note, case.purpose]
