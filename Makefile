@@ -73,6 +73,8 @@ $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
 $B/tests/drivers/convert_paced: $(call objs,convert)
 $B/tests/drivers/convert_paced: TEST_LD = -Wl,--wrap=pwrite,--wrap=clock_gettime
+$B/tests/drivers/validate_paced: $(call objs,validate)
+$B/tests/drivers/validate_paced: TEST_LD = -Wl,--wrap=pread,--wrap=clock_gettime
 
 # libFuzzer brings a main() that makes inputs; without it ours reads them.
 FUZZ_MAIN := $(if $(findstring fuzzer,$(SAN)),,$B/tests/fuzz/replay.o)

@@ -193,7 +193,7 @@ void progress_print(const struct progress *p, double now, size_t columns,
 	const struct progress_work *slow = p->oldest;
 
 	buf[0] = '\0';
-	if (!add(&line, "%zu/%zu files", p->done, p->total) ||
+	if (!add(&line, "%zu/%zu %s", p->done, p->total, p->noun) ||
 	    (p->failed > 0 && !add(&line, ", %zu failed", p->failed)) ||
 	    !add_bytes(&line, nbytes_done(p), p->nbytes_total) ||
 	    !add_speed(&line, p, now))

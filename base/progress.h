@@ -32,7 +32,8 @@ struct progress_sample {
 };
 
 struct progress {
-	size_t total, done, failed;	/* files */
+	const char *noun;	/* what is counted: "files" */
+	size_t total, done, failed;
 	uint64_t nbytes_total, nbytes_done;
 	struct progress_work *oldest;	/* of those at work, and so on */
 	/* One a second or fewer; the rate is that since the first of them. */

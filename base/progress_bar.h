@@ -28,7 +28,7 @@ enum { PROGRESS_BAR_COLUMNS = 1000 };	/* at most */
 
 struct progress_bar {
 	/*
-	 * The totals are set before the start; what is done and failed is
+	 * Noun and totals are set before the start; what is done and failed is
 	 * counted by the caller, under the lock.
 	 */
 	struct progress progress;

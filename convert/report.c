@@ -293,6 +293,7 @@ bool report_begin(struct report *r, const struct settings *settings,
 	r->color = console_want_color(settings->color);
 	r->shared = isatty(STDOUT_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &r->start);
+	r->bar.progress.noun = "files";
 	r->bar.progress.total = plan->count;
 	for (size_t i = 0; i < plan->count; i++)
 		r->bar.progress.nbytes_total += plan->jobs[i].source->nbytes;

@@ -1,7 +1,7 @@
-"""Progress of mpt-convert: the bar on a terminal, the lines in a log.
+"""Progress: the bar on a terminal, the lines in a log.
 
-The program is tests/drivers/convert_paced.c: it copies a mebibyte when the test says so,
-and its clock stands still until the test moves it.
+The programs are tests/drivers/*_paced.c: they copy or read a mebibyte, or less, when the
+test says so, and their clock stands still until the test moves it.
 """
 
 import os
@@ -16,6 +16,7 @@ import mpt_zip
 import numpy
 import pytest
 from converter import convert, files_below
+from safetensors.numpy import save
 from sources import BUILD
 
 pytest.importorskip("pexpect")
@@ -23,6 +24,7 @@ pytest.importorskip("pyte")
 from terminal import PATIENCE, Pace, Terminal  # noqa: E402
 
 PACED = BUILD / "tests/drivers/convert_paced"
+VALIDATE_PACED = BUILD / "tests/drivers/validate_paced"
 GOOD, SOME_FAILED, INTERRUPTED = 0, 1, 130
 MEBIBYTES = 4       # of the weights of a large checkpoint, and so many steps
 
@@ -348,3 +350,34 @@ def test_no_bar_on_a_terminal(tmp_path, pace):
     pace.step(MEBIBYTES)
     assert terminal.finish() == GOOD
     assert len(terminal.lines()) == 2 and b"\033" not in terminal.output
+
+
+# ---- the other program ----
+
+
+def write_bundle(path):
+    """16 reads of 256 KiB and one of what is left."""
+    path.mkdir(parents=True)
+    weights = {"w": numpy.zeros(MEBIBYTES << 20, dtype="uint8")}
+    (path / "policy_spec.json").write_bytes(mpt_zip.bundle()["policy_spec.json"])
+    (path / "weights.safetensors").write_bytes(save(weights))
+
+
+def test_validator_has_the_same_bar(tmp_path, pace):
+    """It moves inside a bundle, counts what is bad, and does not garble the verdicts."""
+    write_bundle(tmp_path / "tree" / "run:v1")
+    (tmp_path / "tree" / "z:v2").mkdir()
+    (tmp_path / "tree" / "z:v2" / "policy_spec.json").write_text("{}")
+    command = [VALIDATE_PACED, "tree", "-j1"]
+    terminal = Terminal(command, tmp_path, columns=200, **pace.environment)
+    pace.step(8)
+    terminal.until("0/2 bundles, 2.1/4.2 MB")
+    pace.set_clock(2)
+    terminal.until("0/2 bundles, 2.1/4.2 MB, 0:02 left, 1.0 MB/s, tree/run:v1")
+    pace.step(8)
+    assert terminal.finish() == SOME_FAILED
+    good, *bad, summary = terminal.lines()
+    assert good == "ok tree/run:v1: 1 tensors, 4194577 bytes"
+    assert bad and all(line.startswith("bad tree/z:v2: ") for line in bad)
+    assert summary.startswith("mpt-validate: 1 ok, 1 bad, 0 skipped; ")
+    assert rb"1/2 bundles" in terminal.output and rb"2/2 bundles, 1 failed" in terminal.output

@@ -42,14 +42,21 @@ static void work(const struct candidates *candidates,
 		 const struct turn *turns, struct result *results,
 		 struct report *report)
 {
+	struct progress_work at = { 0 };
+
 #pragma omp for schedule(dynamic, 1)
 	for (size_t i = 0; i < candidates->count; i++) {
 		size_t index = turns[i].index;
+		const struct candidate *c = &candidates->items[index];
+		struct result *result = &results[index];
 
-		if (!interrupt_signal())
-			rules_judge(&results[index],
-				    &candidates->items[index]);
-#pragma omp critical(report)
+		if (!interrupt_signal()) {
+			progress_bar_begin(&report->bar, &at, c->path,
+					   c->nbytes);
+			rules_judge(result, c, &at);
+			progress_bar_end(&report->bar, &at, result->verdict !=
+					 VERDICT_SKIPPED);
+		}
 		report_done(report, index);
 	}
 }

@@ -135,13 +135,20 @@ done:
 	return ok || error_in(err, NULL, name);
 }
 
+static void count(struct member *m, size_t len)
+{
+	m->pos += len;
+	if (m->work)
+		progress_moved(m->work, len);
+}
+
 static bool read_file(void *source, void *buf, size_t len, struct error *err)
 {
 	struct member *m = source;
 
 	m->broken = !interrupt_check(err) ||
 		    !reader_read(&m->reader, m->pos, buf, len, err);
-	m->pos += len;
+	count(m, len);
 	return !m->broken || error_in(err, NULL, m->name);
 }
 
@@ -216,7 +223,7 @@ static bool read_zip(void *source, void *buf, size_t len, struct error *err)
 
 	m->broken = !interrupt_check(err) ||
 		    !zip_stream_read(m->stream, buf, len, err);
-	m->pos += len;
+	count(m, len);
 	return !m->broken;
 }
 
@@ -250,7 +257,7 @@ bool open_member(struct member *m, const struct container *c,
 {
 	const struct zip_member *found;
 
-	*m = (struct member){ .name = name };
+	*m = (struct member){ .name = name, .work = c->work };
 	if (c->folder)
 		return check_parts(c->path, name, err) &&
 		       open_file(m, c, err);

@@ -15,12 +15,14 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/progress.h"
 #include "formats/bundle.h"
 #include "formats/zip.h"
 
 struct container {
 	const char *path;	/* borrowed */
 	bool folder;
+	struct progress_work *work;	/* counts what is read, or NULL */
 	struct file file;	/* an archive's, as are the two that follow */
 	struct reader reader;
 	struct zip zip;
@@ -50,6 +52,7 @@ struct member {
 	struct reader reader;
 	struct zip_stream *stream;	/* in an archive */
 	uint64_t pos;
+	struct progress_work *work;	/* the container's */
 	bool broken;		/* a read failed: nothing more can be read */
 };
 

@@ -26,6 +26,8 @@ static void flush_line(struct report *r, FILE *stream)
 {
 	bool standard = stream == stdout;
 
+	if (r->line.len > 0 && (!standard || r->shared))
+		progress_bar_hide(&r->bar);
 	if (!(standard && r->broken) && r->line.len > 0 &&
 	    fwrite(r->line.data, 1, r->line.len, stream) != r->line.len &&
 	    standard) {
@@ -203,7 +205,15 @@ bool report_begin(struct report *r, const struct settings *settings,
 	if (!r->done)
 		return false;
 	r->color = console_want_color(settings->color);
+	r->shared = isatty(STDOUT_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &r->start);
+	r->bar.progress.noun = "bundles";
+	r->bar.progress.total = candidates->count;
+	for (size_t i = 0; i < candidates->count; i++)
+		r->bar.progress.nbytes_total += candidates->items[i].nbytes;
+	progress_bar_start(&r->bar, "mpt-validate", stderr,
+			   console_progress(settings->progress,
+					    settings->quiet));
 	if (settings->json)
 		fputs("{\"bundles\":[\n", stdout);
 	return true;
@@ -211,8 +221,11 @@ bool report_begin(struct report *r, const struct settings *settings,
 
 void report_done(struct report *r, size_t index)
 {
+	progress_bar_lock(&r->bar);
 	r->done[index] = true;
 	count(&r->totals, &r->results[index]);
+	r->bar.progress.done++;
+	r->bar.progress.failed = r->totals.bad;
 	for (; r->next < r->candidates->count && r->done[r->next]; r->next++) {
 		const struct candidate *c = &r->candidates->items[r->next];
 		struct result *result = &r->results[r->next];
@@ -226,6 +239,9 @@ void report_done(struct report *r, size_t index)
 		}
 		rules_free_result(result);
 	}
+	if (r->bar.hidden)
+		flush(r);	/* before it is drawn again */
+	progress_bar_unlock(&r->bar);
 }
 
 static void print_summary(const struct report *r)
@@ -264,6 +280,7 @@ static void print_json_summary(struct report *r)
 
 bool report_end(struct report *r, struct error *err)
 {
+	progress_bar_stop(&r->bar);
 	if (r->settings->json)
 		print_json_summary(r);
 	flush(r);
@@ -276,6 +293,7 @@ bool report_end(struct report *r, struct error *err)
 
 void report_free(struct report *r)
 {
+	progress_bar_stop(&r->bar);
 	for (size_t i = r->next; r->done && i < r->candidates->count; i++)
 		rules_free_result(&r->results[i]);
 	free(r->done);

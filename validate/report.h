@@ -4,7 +4,7 @@
  * Verdicts go to standard output, one line a bundle in the order of their
  * paths, as soon as all before it are known; or JSON.  Notes and the summary
  * go to standard error.  Names of files and texts from inside them are
- * escaped.  Not for several threads at once: the batch holds a lock.
+ * escaped.  report_done() may be called by any thread.
  */
 #ifndef VALIDATE_REPORT_H
 #define VALIDATE_REPORT_H
@@ -16,6 +16,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/progress_bar.h"
 #include "validate/find.h"
 #include "validate/rules.h"
 #include "validate/settings.h"
@@ -33,7 +34,9 @@ struct report {
 	size_t next;		/* the first that is not printed yet */
 	struct totals totals;
 	bool color, broken;
+	bool shared;		/* results and bar share a terminal */
 	struct timespec start;
+	struct progress_bar bar;
 	struct buffer line;	/* what is printed next */
 	struct error error;	/* of standard output, or memory */
 };

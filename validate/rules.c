@@ -24,6 +24,7 @@ enum {
 
 struct subject {
 	const struct candidate *candidate;
+	struct progress_work *work;
 	struct container container;
 	struct policy_spec spec;
 	char *data_path;	/* owned; NULL: the spec names no weights */
@@ -41,7 +42,10 @@ static bool check_container(struct subject *s, struct error *err)
 		*err = *c->error;
 		return false;
 	}
-	return open_container(&s->container, c->path, c->folder, err);
+	if (!open_container(&s->container, c->path, c->folder, err))
+		return false;
+	s->container.work = s->work;
+	return true;
 }
 
 /* The kind of legacy checkpoint that an archive without a spec is, or NULL. */
@@ -168,6 +172,8 @@ static bool check_weights(struct subject *s, struct error *err)
 		return true;
 	if (!open_member(&m, &s->container, s->data_path, err))
 		return false;
+	if (s->work)
+		progress_want(s->work, m.bytes.size);
 	ok = bundle_check_weights(&s->header, &m.bytes, &format);
 	s->judged[1] = s->data_path;
 	s->nbytes += m.bytes.size;
@@ -400,9 +406,10 @@ static void judge(struct result *result, struct subject *s)
 	result->nbytes = s->nbytes;
 }
 
-void rules_judge(struct result *result, const struct candidate *candidate)
+void rules_judge(struct result *result, const struct candidate *candidate,
+		 struct progress_work *work)
 {
-	struct subject s = { .candidate = candidate };
+	struct subject s = { .candidate = candidate, .work = work };
 
 	*result = (struct result){ 0 };
 	if (candidate->skip) {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/progress.h"
 #include "validate/find.h"
 
 enum severity { SEVERITY_ERROR, SEVERITY_NOTE };
@@ -57,10 +58,12 @@ struct result {
 };
 
 /*
- * Judge one candidate.  If a signal arrives meanwhile, *result stays zeroed;
- * if memory for a finding cannot be had, it is bad without one.
+ * Judge one candidate; *work counts what is read, unless it is NULL.  If a
+ * signal arrives meanwhile, *result stays zeroed; if memory for a finding
+ * cannot be had, it is bad without one.
  */
-void rules_judge(struct result *result, const struct candidate *candidate);
+void rules_judge(struct result *result, const struct candidate *candidate,
+		 struct progress_work *work);
 
 /* A note's check that fails for the system's reasons is no mere note. */
 bool rules_is_error(const struct finding *finding);

@@ -23,6 +23,10 @@ static const struct option_spec specs[] = {
 	  "print what was skipped, too" },
 	{ "color", 0, OPTION_CHOICE, FIELD(color), 0, 0, "auto|always|never",
 	  "colour the verdicts (default auto: on a terminal)" },
+	{ "progress", 0, OPTION_CHOICE, FIELD(progress), 0, 0,
+	  "auto|bar|plain|none",
+	  "show progress on standard error (default auto: a bar on a\n"
+	  "terminal; else plain, a line each 30 s, unless --quiet)" },
 	{ "list-rules", 0, OPTION_FLAG, FIELD(list_rules), 0, 0, NULL,
 	  "print the rules that a bundle is held to, and exit" },
 	{ "help", 'h', OPTION_FLAG, FIELD(help), 0, 0, NULL,

@@ -16,7 +16,7 @@ struct settings {
 	bool list_rules, help, version;
 	const char *files_from;
 	unsigned jobs;		/* 0: as many as are allowed */
-	unsigned color;		/* enum console_color */
+	unsigned color, progress;	/* enum console_color, _progress */
 
 	/* Filled in after parsing. */
 	struct option_list operands;

@@ -79,7 +79,8 @@ static void test_lines(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(lines); i++) {
-		struct progress p = { .total = 40, .done = lines[i].done,
+		struct progress p = { .noun = "files", .total = 40,
+				      .done = lines[i].done,
 				      .failed = lines[i].failed,
 				      .nbytes_total = 1000000000 };
 		struct progress_work work = { 0 };
@@ -114,7 +115,8 @@ static void test_estimates(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < COUNT(estimates); i++) {
-		struct progress p = { .total = 1, .nbytes_total = 100000000 };
+		struct progress p = { .noun = "files", .total = 1,
+				      .nbytes_total = 100000000 };
 
 		progress_sample(&p, 7);
 		p.nbytes_done = 10000000;
@@ -127,7 +129,8 @@ static void test_estimates(void **state)
 /* The rate forgets: that of the last half minute counts. */
 static void test_rate_is_recent(void **state)
 {
-	struct progress p = { .total = 1, .nbytes_total = 1000000000 };
+	struct progress p = { .noun = "files", .total = 1,
+			      .nbytes_total = 1000000000 };
 
 	(void)state;
 	for (unsigned s = 0; s < 100; s++) {
@@ -146,7 +149,8 @@ static void test_rate_is_recent(void **state)
 /* Bytes of files at work count by the share of what has been moved. */
 static void test_bytes_inside_files(void **state)
 {
-	struct progress p = { .total = 3, .nbytes_total = 300 };
+	struct progress p = { .noun = "files", .total = 3,
+			      .nbytes_total = 300 };
 	struct progress_work one = { 0 }, two = { 0 };
 
 	(void)state;
@@ -175,7 +179,8 @@ static void test_bytes_inside_files(void **state)
 /* What need not be read makes the batch smaller, not faster. */
 static void test_skipped_bytes(void **state)
 {
-	struct progress p = { .total = 2, .nbytes_total = 300 };
+	struct progress p = { .noun = "files", .total = 2,
+			      .nbytes_total = 300 };
 	struct progress_work work = { 0 };
 
 	(void)state;
@@ -193,7 +198,7 @@ static void test_skipped_bytes(void **state)
 /* A path of any length, and a buffer that is too small for the columns. */
 static void test_long_names(void **state)
 {
-	struct progress p = { .total = 1 };
+	struct progress p = { .noun = "files", .total = 1 };
 	struct progress_work work = { 0 };
 	char *path = malloc(100001), line[91];
 

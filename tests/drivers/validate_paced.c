@@ -1,0 +1,11 @@
+/* validate_paced.c - mpt-validate that waits before each large read */
+#include "tests/drivers/pace.h"
+
+ssize_t __real_pread(int fd, void *buf, size_t len, off_t offset);
+ssize_t __wrap_pread(int fd, void *buf, size_t len, off_t offset);
+
+ssize_t __wrap_pread(int fd, void *buf, size_t len, off_t offset)
+{
+	pace_wait(len);
+	return __real_pread(fd, buf, len, offset);
+}
