@@ -439,6 +439,7 @@ IN_THE_WAY = {
     "spoiled weights": spoil_member(WEIGHTS),
     "spoiled spec": spoil_member("policy_spec.json"),
     "CRC": other_crc,
+    "no CRC": without_crc,
     "cut": lambda path: os.truncate(path, path.stat().st_size - 1),
     "empty": lambda path: os.truncate(path, 0),
     "a text": lambda path: path.write_text("mine"),
