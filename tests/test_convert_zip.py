@@ -498,6 +498,27 @@ def test_nothing_temporary_is_left(tmp_path):
     assert [path for path in (tmp_path / "out").rglob("*") if path.name[0] == "."] == []
 
 
+def test_killed_and_run_again(tmp_path):
+    """Every archive that has its name is whole, and another run makes the others."""
+    count = 200
+    mpt_zip.tree(tmp_path / "tree", count)
+    bundles = tmp_path / "out/run/checkpoints"
+    arguments = ["tree", "-o", "out", "--format=zip", "-q"]
+    process = subprocess.Popen([CONVERTER, *arguments, "-j2"], cwd=tmp_path)
+    while process.poll() is None and not any(bundles.glob("run:v*")):
+        pass
+    process.kill()
+    process.wait()
+    kept = len(list(bundles.glob("run:v*")))
+    if kept == count:
+        pytest.skip("the machine converted all of them before the signal came")
+    again = run(tmp_path, *arguments)
+    assert again.exit == GOOD
+    assert summary(again.stderr) == (count - kept, kept, 0)
+    made = {path.name: members(path) for path in bundles.glob("run:v*")}
+    assert made == {f"run:v{n}.zip": mpt_zip.bundle(n) for n in range(count)}
+
+
 def test_full_disk(tmp_path):
     """No file may have more than 512 KiB: the archive does not fit, and nothing is left."""
     mpt_zip.write(tmp_path / "data/r:v1.mpt", weights={"module.w": noise(1_000_000)})
