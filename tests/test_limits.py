@@ -348,6 +348,31 @@ def test_the_measure_sees_both_processes(tmp_path):
     assert len(check(tmp_path, KINDS["mpt zip"], ".mpt", CONVERTER, *options)["peaks"]) == 1
 
 
+# ---- what becomes of it ----
+
+# Bytes of the bundle, the largest that is allowed, and the options.
+EXPANSIONS = {
+    "64 MiB are always allowed": (64 << 20, [], True),
+    "32 times the file, and no more": ((64 << 20) + 40_000, [], False),
+    "twice the file, as the user says": ((64 << 20) + 4000, ["--max-expansion", "2"], False),
+    "a million times": (100 << 20, ["--max-expansion", "1000000"], True),
+}
+
+
+@pytest.mark.parametrize("case", EXPANSIONS)
+def test_expansion(tmp_path, case):
+    """One number, repeated: the file has some 600 bytes."""
+    nbytes, options, allowed = EXPANSIONS[case]
+    content = of(expanded((nbytes - 100) // 4))
+    assert 500 < len(content) < 1000
+    (tmp_path / "a:v1.pt").write_bytes(content)
+    options = ["a:v1.pt", "-n", "--jsonl", "--architecture", TEXT, *options]
+    done = subprocess.run([CONVERTER, *options], cwd=tmp_path, capture_output=True, text=True)
+    row = json.loads(done.stdout.splitlines()[0])
+    assert row["status"] == ("converted" if allowed else "failed"), row
+    assert allowed or "--max-expansion" in row["reason"]
+
+
 # ---- very many bad files ----
 
 # Read and write calls of a process: counted once it has ended, before it is forgotten.
