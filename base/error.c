@@ -92,6 +92,25 @@ bool error_in(struct error *err, const char *path, const char *member)
 	return false;
 }
 
+bool error_for(struct error *err, const char *path)
+{
+	char named[sizeof(err->path)], other[sizeof(err->path)] = "";
+	size_t len = strlen(err->reason), used;
+	size_t room = sizeof(err->reason) - len;
+
+	memcpy(named, err->path, sizeof(named));
+	err->path[0] = '\0';
+	copy_end(err->path, sizeof(err->path), path);
+	if (named[0] == '\0' || strcmp(named, err->path) == 0 || room < 8)
+		return false;
+	copy_end(other, room - 2, named);
+	used = strlen(other);
+	memmove(err->reason + used + 2, err->reason, len + 1);
+	memcpy(err->reason, other, used);
+	memcpy(err->reason + used, ": ", 2);
+	return false;
+}
+
 void error_format_reason(const struct error *err, char *buf, size_t len)
 {
 	char text[sizeof(err->member) + sizeof(err->reason) + 64];

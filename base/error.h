@@ -63,6 +63,12 @@ bool error_set_memory(struct error *err, size_t nbytes);
  */
 bool error_in(struct error *err, const char *path, const char *member);
 
+/*
+ * Say which file the work was for.  If the fault lies in another, its name
+ * moves into the reason.  Always returns false.
+ */
+bool error_for(struct error *err, const char *path);
+
 /* A stable word for reports: "corrupt", "truncated", ... */
 const char *error_kind_name(enum error_kind kind);
 

@@ -1,5 +1,5 @@
 /* file.c - system calls on files, with names and reasons in their errors */
-#define _GNU_SOURCE	/* O_TMPFILE, renameat2(): there are fallbacks */
+#define _GNU_SOURCE	/* O_TMPFILE, mkostemp() */
 #include "base/file.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/folder.h"
 #include "base/memory.h"
 
 static bool fail(const struct file *f, struct error *err, const char *what)
@@ -17,13 +18,29 @@ static bool fail(const struct file *f, struct error *err, const char *what)
 	return error_in(err, f->path, NULL);
 }
 
-static bool set_path(struct file *f, const char *path, struct error *err)
+bool file_occupy_standard(void)
 {
-	*f = (struct file){ 0 };
-	f->path = strdup(path);
-	if (!f->path)
-		return error_set_memory(err, strlen(path) + 1);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int flags = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+		/* The lowest free descriptor is the one that is closed. */
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags) != fd)
+			return false;
+	}
 	return true;
+}
+
+/* Take over the name, malloc'ed or NULL, for a file that is to be opened. */
+static bool set_path(struct file *f, char *path)
+{
+	*f = (struct file){ .path = path, .fd = -1 };
+	return path != NULL;
+}
+
+static bool copy_path(struct file *f, const char *path, struct error *err)
+{
+	return set_path(f, strdup(path)) ||
+	       error_set_memory(err, strlen(path) + 1);
 }
 
 /* Forget the name, so that the struct counts as closed. */
@@ -34,13 +51,24 @@ static bool forget(struct file *f)
 	return false;
 }
 
-bool file_open(struct file *f, const char *path, struct error *err)
+static int open_again(int at, const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = openat(at, path, flags | O_CLOEXEC, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+/* Open for reading.  O_NONBLOCK: a FIFO without a writer would block. */
+static bool open_at(struct file *f, int at, const char *path, int flags,
+		    struct error *err)
 {
 	struct stat st;
 
-	if (!set_path(f, path, err))
-		return false;
-	f->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	f->fd = open_again(at, path,
+			   O_RDONLY | O_NONBLOCK | O_NOCTTY | flags, 0);
 	if (f->fd < 0) {
 		fail(f, err, "cannot open");
 		return forget(f);
@@ -52,7 +80,7 @@ bool file_open(struct file *f, const char *path, struct error *err)
 	if (!S_ISREG(st.st_mode)) {
 		error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
 			  "not a regular file");
-		error_in(err, path, NULL);
+		error_in(err, f->path, NULL);
 		goto close;
 	}
 	f->size = (uint64_t)st.st_size;
@@ -63,45 +91,71 @@ close:
 	return false;
 }
 
+bool file_open(struct file *f, const char *path, struct error *err)
+{
+	return copy_path(f, path, err) && open_at(f, AT_FDCWD, path, 0, err);
+}
+
+bool file_open_in(struct file *f, const struct folder *in, const char *name,
+		  struct error *err)
+{
+	return set_path(f, file_join(in->path, name, err)) &&
+	       open_at(f, in->fd, name, O_NOFOLLOW, err);
+}
+
+static bool create_at(struct file *f, int at, const char *path,
+		      struct error *err)
+{
+	f->fd = open_again(at, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+			   0666);
+	if (f->fd >= 0)
+		return true;
+	fail(f, err, "cannot create");
+	return forget(f);
+}
+
 bool file_create(struct file *f, const char *path, struct error *err)
 {
-	if (!set_path(f, path, err))
-		return false;
-	f->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-		     0666);
-	if (f->fd < 0) {
-		fail(f, err, "cannot create");
+	return copy_path(f, path, err) && create_at(f, AT_FDCWD, path, err);
+}
+
+bool file_create_in(struct file *f, const struct folder *in, const char *name,
+		    struct error *err)
+{
+	return set_path(f, file_join(in->path, name, err)) &&
+	       create_at(f, in->fd, name, err);
+}
+
+/* Not every file system has O_TMPFILE: make a file, and take its name off. */
+static bool create_and_unlink(struct file *f, const char *dir,
+			      struct error *err)
+{
+	char *template = file_join(dir, ".mpt-spill-XXXXXX", err);
+	bool ok = false;
+
+	if (!template)
 		return forget(f);
+	f->fd = mkostemp(template, O_CLOEXEC);
+	if (f->fd < 0) {
+		fail(f, err, "cannot create a temporary file here");
+		forget(f);
+	} else if (unlink(template) != 0) {
+		error_set_errno(err, "cannot remove it");
+		error_in(err, template, NULL);
+		file_discard(f);
+	} else {
+		ok = true;
 	}
-	return true;
+	free(template);
+	return ok;
 }
 
 bool file_create_unnamed(struct file *f, const char *dir, struct error *err)
 {
-	char *template = NULL;
-
-	if (!set_path(f, dir, err))
+	if (!copy_path(f, dir, err))
 		return false;
-	f->fd = -1;
-#ifdef O_TMPFILE
-	f->fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-#endif
-	if (f->fd >= 0)
-		return true;
-	/* Not every file system can: make a named one and take the name off. */
-	template = file_join(dir, ".mpt-spill-XXXXXX", err);
-	if (!template)
-		return forget(f);
-	f->fd = mkstemp(template);
-	if (f->fd < 0) {
-		fail(f, err, "cannot create a temporary file here");
-		free(template);
-		return forget(f);
-	}
-	unlink(template);
-	free(template);
-	fcntl(f->fd, F_SETFD, FD_CLOEXEC);
-	return true;
+	f->fd = open_again(AT_FDCWD, dir, O_TMPFILE | O_RDWR, 0600);
+	return f->fd >= 0 || create_and_unlink(f, dir, err);
 }
 
 static bool read_file(const void *source, uint64_t offset, void *buf,
@@ -182,9 +236,12 @@ struct writer file_writer(struct file *f)
 
 bool file_sync(const struct file *f, struct error *err)
 {
-	if (fsync(f->fd) != 0)
-		return fail(f, err, "cannot make the data durable");
-	return true;
+	int status;
+
+	do
+		status = fsync(f->fd);
+	while (status != 0 && errno == EINTR);
+	return status == 0 || fail(f, err, "cannot make the data durable");
 }
 
 bool file_close(struct file *f, struct error *err)
@@ -206,45 +263,12 @@ void file_discard(struct file *f)
 	forget(f);
 }
 
-bool file_rename_new(const char *from, const char *to, bool *renamed,
-		     struct error *err)
-{
-	int status = -1;
-
-#ifdef RENAME_NOREPLACE
-	status = renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
-#else
-	errno = ENOSYS;
-#endif
-	/* Not every file system can: a second name, then away with the first. */
-	if (status != 0 && (errno == EINVAL || errno == ENOSYS)) {
-		status = link(from, to);
-		if (status == 0)
-			unlink(from);
-	}
-	*renamed = status == 0;
-	if (*renamed || errno == EEXIST)
-		return true;
-	error_set_errno(err, "cannot rename the finished file");
-	return error_in(err, to, NULL);
-}
-
 bool file_sync_folder(const char *path, struct error *err)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok;
+	struct folder folder;
+	bool ok = folder_open(&folder, path, err) && folder_sync(&folder, err);
 
-	if (fd < 0) {
-		error_set_errno(err, "cannot open the folder");
-		return error_in(err, path, NULL);
-	}
-	/* EINVAL: a file system that has nothing to sync for a folder. */
-	ok = fsync(fd) == 0 || errno == EINVAL;
-	if (!ok) {
-		error_set_errno(err, "cannot make the folder durable");
-		error_in(err, path, NULL);
-	}
-	close(fd);
+	folder_close(&folder);
 	return ok;
 }
 
@@ -280,13 +304,16 @@ bool file_make_folders(const char *path, struct error *err)
 		if (kept == '\0')
 			break;
 	}
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)) {
-		errno = ENOTDIR;
+	errno = 0;
+	ok = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (!ok) {
+		bool other = errno == 0 || errno == ENOENT;
+
+		/* What is in the way, if only a dangling link, is no folder. */
+		errno = other ? ENOTDIR : errno;
 		error_set_errno(err, "cannot make the folder");
 		error_in(err, path, NULL);
-		goto done;
 	}
-	ok = true;
 done:
 	free(copy);
 	return ok;

@@ -19,12 +19,21 @@
 #include "base/reader.h"
 #include "base/writer.h"
 
+struct folder;
+
 struct file {
 	char *path;		/* as the user gave it, for messages; owned */
 	int fd;			/* valid if path is not NULL */
 	uint64_t size;		/* when it was opened for reading */
 	struct timespec mtime;
 };
+
+/*
+ * To be called first in a program: give the descriptors of the standard
+ * streams that are closed to something, so that no file gets one of them, and
+ * with it what is printed.  Using such a stream still fails.
+ */
+bool file_occupy_standard(void);
 
 /*
  * Open a regular file for reading.  Anything else (a folder, a FIFO, a device)
@@ -34,6 +43,12 @@ bool file_open(struct file *f, const char *path, struct error *err);
 
 /* Create a file that must not exist, with mode 0666 less the umask. */
 bool file_create(struct file *f, const char *path, struct error *err);
+
+/* The same by a name in an open folder.  A link is not followed. */
+bool file_open_in(struct file *f, const struct folder *in, const char *name,
+		  struct error *err);
+bool file_create_in(struct file *f, const struct folder *in, const char *name,
+		    struct error *err);
 
 /* A file without a name in folder dir: gone when it is closed. */
 bool file_create_unnamed(struct file *f, const char *dir, struct error *err);
@@ -62,13 +77,6 @@ bool file_close(struct file *f, struct error *err);
 
 /* Close without caring: for paths that failed already, and for readers. */
 void file_discard(struct file *f);
-
-/*
- * Give a file another name in the same file system, unless something has that
- * name: then *renamed is false, and all stays as it is.
- */
-bool file_rename_new(const char *from, const char *to, bool *renamed,
-		     struct error *err);
 
 /* Make the names in a folder durable. */
 bool file_sync_folder(const char *path, struct error *err);

@@ -13,13 +13,20 @@ static void on_signal(int number)
 
 void interrupt_catch(void)
 {
-	/* SA_RESETHAND: the second signal takes its default action. */
-	struct sigaction action = { .sa_handler = on_signal,
-				    .sa_flags = (int)SA_RESETHAND };
+	/*
+	 * SA_RESETHAND: the second signal takes its default action.
+	 * SA_RESTART: standard output does not lose what it was writing.
+	 */
+	struct sigaction action = {
+		.sa_handler = on_signal,
+		.sa_flags = (int)(SA_RESETHAND | SA_RESTART),
+	};
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
+	/* Whoever started us may have chosen not to know how children end. */
+	signal(SIGCHLD, SIG_DFL);
 	/* A reader that went away is a fault of write(), not the end. */
 	signal(SIGPIPE, SIG_IGN);
 #ifdef SIGXFSZ

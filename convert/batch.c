@@ -13,16 +13,33 @@ struct batch {
 	const struct settings *settings;
 	struct result *results;
 	struct report *report;
+	const char *spill_folder;
 };
 
+/* What cannot be had for one job can perhaps be had for the next. */
+static bool have_scratch(const struct batch *b, struct scratch *scratch,
+			 struct error *err)
+{
+	if (scratch->buffer)
+		return true;
+	if (!scratch_init(scratch, b->spill_folder, b->settings->state_dict_key,
+			  err))
+		return false;
+	scratch->helper.no_sandbox = b->settings->no_sandbox;
+	scratch->helper.timeout_s = b->settings->timeout_s;
+	scratch->max_expansion = b->settings->max_expansion;
+	return true;
+}
+
 static void do_job(const struct batch *b, size_t index,
-		   struct scratch *scratch, const struct error *no_scratch)
+		   struct scratch *scratch)
 {
 	const struct result *result = &b->results[index];
 	struct job job = b->plan->jobs[index];
+	struct error no_scratch = { 0 };
 
-	if (no_scratch->kind != ERROR_NONE)
-		job.error = no_scratch;
+	if (!have_scratch(b, scratch, &no_scratch))
+		job.error = &no_scratch;
 	if (!interrupt_signal()) {
 		progress_bar_begin(&b->report->bar, &scratch->work,
 				   job.source->path, job.source->nbytes);
@@ -34,16 +51,10 @@ static void do_job(const struct batch *b, size_t index,
 	report_done(b->report, index);
 }
 
-static void work(const struct batch *b, const char *spill_folder)
+static void work(const struct batch *b)
 {
-	struct error no_scratch = { 0 };
-	struct scratch scratch;
+	struct scratch scratch = { 0 };
 
-	scratch_init(&scratch, spill_folder, b->settings->state_dict_key,
-		     &no_scratch);
-	scratch.helper.no_sandbox = b->settings->no_sandbox;
-	scratch.helper.timeout_s = b->settings->timeout_s;
-	scratch.max_expansion = b->settings->max_expansion;
 #pragma omp for schedule(dynamic, 1)
 	for (size_t i = 0; i < b->plan->count; i++) {
 		const struct job *job = &b->plan->jobs[b->plan->order[i]];
@@ -52,8 +63,7 @@ static void work(const struct batch *b, const char *spill_folder)
 			continue;
 		/* Sources for one bundle go one after the other. */
 		for (; job; job = job->next_same)
-			do_job(b, (size_t)(job - b->plan->jobs), &scratch,
-			       &no_scratch);
+			do_job(b, (size_t)(job - b->plan->jobs), &scratch);
 	}
 	scratch_free(&scratch);
 }
@@ -66,7 +76,8 @@ bool batch_run(const struct plan *plan, const struct settings *settings,
 	struct result *results = memory_array(plan->count, sizeof(*results),
 					      err);
 	struct report report = { 0 };
-	struct batch batch = { plan, settings, results, &report };
+	struct batch batch = { plan, settings, results, &report,
+			       spill_folder };
 	bool ok = false;
 
 	if (!results)
@@ -76,7 +87,7 @@ bool batch_run(const struct plan *plan, const struct settings *settings,
 	if (!report_begin(&report, settings, plan, results, err))
 		goto done;
 #pragma omp parallel num_threads(threads)
-	work(&batch, spill_folder);
+	work(&batch);
 	ok = report_end(&report, err);
 	*totals = report.totals;
 done:

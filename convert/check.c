@@ -27,14 +27,19 @@ static void compare_spec(const struct buffer *ours, const char *theirs,
 		  ours->data + i);
 }
 
-static bool is_sound(const char *text, size_t len)
+/* Is it a spec?  False if there is no memory to tell. */
+static bool judge_spec(const char *text, size_t len, bool *sound,
+		       struct error *err)
 {
 	struct policy_spec parsed = { 0 };
-	struct error ignored = { 0 };
-	bool sound = bundle_check_spec(&parsed, text, len, &ignored);
+	struct error fault = { 0 };
 
+	*sound = bundle_check_spec(&parsed, text, len, &fault);
 	policy_spec_free(&parsed);
-	return sound;
+	if (fault.kind != ERROR_MEMORY)
+		return true;
+	*err = fault;
+	return false;
 }
 
 /* *sound: it is a spec, the same or another. */
@@ -58,7 +63,8 @@ static bool check_spec(const struct buffer *spec, const struct there *there,
 		ok = there_finish_member(&m, difference, err);
 	if (ok && difference->kind == ERROR_NONE) {
 		compare_spec(spec, theirs, len, difference);
-		*sound = is_sound(theirs, len);
+		ok = difference->kind == ERROR_NONE ||
+		     judge_spec(theirs, len, sound, err);
 	}
 	free(theirs);
 	there_close_member(&m);

@@ -1,6 +1,7 @@
 /* convert.c - open, normalise the keys, find the architecture, write */
 #include "convert/convert.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +96,10 @@ static bool choose_architecture(struct checkpoint *c, const struct job *job,
 	*text = (struct text){ c->architecture, c->architecture_len };
 	if (c->architecture && parses(text, &fault))
 		return true;
+	if (fault.kind == ERROR_MEMORY) {
+		*err = fault;	/* it may well be valid */
+		return false;
+	}
 	if (find_substitute(c, job, settings, text, result))
 		return !c->architecture ||
 		       notes_add(&c->notes, err, "its own architecture text is "
@@ -164,6 +169,10 @@ static bool append_kwarg(struct buffer *out, const char *kwarg,
 	bool json = json_parse(&doc, value, len, &not_json);
 
 	json_free(&doc);
+	if (not_json.kind == ERROR_MEMORY) {
+		*err = not_json;
+		return false;
+	}
 	return (out->len == 1 || buffer_append(out, ",", 1, err)) &&
 	       json_append_string(out, kwarg, (size_t)(equals - kwarg), err) &&
 	       buffer_append(out, ":", 1, err) &&
@@ -189,13 +198,27 @@ static bool print_class_spec(struct checkpoint *c,
 	return ok;
 }
 
+/* What is there, not followed if it is a link?  0: nothing. */
+static bool look_at(const char *path, mode_t *mode, struct error *err)
+{
+	struct stat st = { 0 };
+
+	if (lstat(path, &st) != 0 && errno != ENOENT && errno != ENOTDIR &&
+	    errno != ENAMETOOLONG) {
+		error_set_errno(err, "cannot look at it");
+		return error_in(err, path, NULL);
+	}
+	*mode = st.st_mode;
+	return true;
+}
+
 /* A bundle of the same name in the other form is another bundle. */
 static bool note_twin(const struct job *job, const struct settings *settings,
 		      struct notes *notes, struct error *err)
 {
-	bool zip = settings->format == FORMAT_ZIP, ok = true;
+	bool zip = settings->format == FORMAT_ZIP, ok;
 	size_t len = strlen(job->dest), suffix = strlen(BUNDLE_ZIP_SUFFIX);
-	struct stat st;
+	mode_t mode;
 	char *twin;
 
 	if (!settings->output && !settings->in_place)
@@ -206,8 +229,8 @@ static bool note_twin(const struct job *job, const struct settings *settings,
 	memcpy(twin, job->dest, zip ? len - suffix : len);
 	if (!zip)
 		memcpy(twin + len, BUNDLE_ZIP_SUFFIX, suffix);
-	if (lstat(twin, &st) == 0 &&
-	    (zip ? S_ISDIR(st.st_mode) : S_ISREG(st.st_mode)))
+	ok = look_at(twin, &mode, err);
+	if (ok && (zip ? S_ISDIR(mode) : S_ISREG(mode)))
 		ok = notes_add(notes, err, "%.400s is there too, and :latest "
 			       "may load that", twin);
 	free(twin);
@@ -232,10 +255,13 @@ static bool note_existing(const struct job *job,
 			  const struct settings *settings, struct notes *notes,
 			  struct error *err)
 {
-	struct stat st;
+	mode_t mode;
 
-	return !(settings->output || settings->in_place) ||
-	       lstat(job->dest, &st) != 0 ||
+	if (!settings->output && !settings->in_place)
+		return true;
+	if (!look_at(job->dest, &mode, err))
+		return false;
+	return mode == 0 ||
 	       notes_add(notes, err, "%.400s is there already: it would be "
 			 "compared, and kept", job->dest);
 }
@@ -271,6 +297,7 @@ static bool write_bundle(const struct job *job, size_t index,
 			 enum existing *existing, struct checked *checked,
 			 struct result *result, struct error *err)
 {
+	struct place place = { job->dest, job->root_len, index };
 	struct written written = { 0 };
 	struct buffer spec = { 0 };
 	bool ok = false;
@@ -299,12 +326,11 @@ static bool write_bundle(const struct job *job, size_t index,
 		goto done;
 	}
 	ok = emit_write(&written, settings->format == FORMAT_ZIP ? &emit_zip :
-			&emit_folder, c, &spec, job->dest, index, scratch,
-			err);
+			&emit_folder, c, &spec, &place, scratch, err);
 	result->bundle_nbytes = written.nbytes;
 	ok = ok && emit_commit(&written, scratch, existing, err);
 done:
-	emit_discard(&written);
+	ok = emit_discard(&written, err) && ok;
 	buffer_free(&spec);
 	return ok;
 }
@@ -406,7 +432,9 @@ void convert_job(const struct job *job, size_t index,
 
 	*result = (struct result){ 0 };
 	if (job->error) {
-		fail(result, job->error);
+		err = *job->error;
+		error_for(&err, job->source->path);
+		fail(result, &err);
 	} else if (job->source->skip) {
 		if (!skip(result, job->source->skip, &err))
 			fail(result, &err);
@@ -415,7 +443,7 @@ void convert_job(const struct job *job, size_t index,
 			result->status = STATUS_NONE;
 			return;
 		}
-		error_in(&err, job->source->path, NULL);
+		error_for(&err, job->source->path);
 		fail(result, &err);
 	}
 }

@@ -22,40 +22,38 @@ bool emit_is_temporary(const char *file_name)
 		       sizeof(temporary_prefix) - 1) == 0;
 }
 
-static char *temporary_path(const char *parent, size_t unique,
-			    struct error *err)
+/*
+ * Find a name that nothing has.  A process that was killed may have left its
+ * own behind, and in a container the next one has the same number.
+ */
+static bool find_temporary(char name[64], const struct folder *in,
+			   size_t unique, struct error *err)
 {
+	mode_t mode = 0;
+	unsigned tries = 0;
+
+	do {
+		snprintf(name, 64, "%s%ld-%zu-%u.tmp", temporary_prefix,
+			 (long)getpid(), unique, tries++);
+		if (!folder_look(in, name, &mode, err))
+			return false;
+	} while (mode != 0);
+	return true;
+}
+
+bool emit_check_writable(const char *path, struct error *err)
+{
+	struct folder folder, made = { 0 };
 	char name[64];
+	bool ok;
 
-	snprintf(name, sizeof(name), "%s%ld-%zu.tmp", temporary_prefix,
-		 (long)getpid(), unique);
-	return file_join(parent, name, err);
-}
-
-static char *parent_of(const char *path, struct error *err)
-{
-	const char *slash = strrchr(path, '/');
-	size_t len = slash ? (size_t)(slash - path) : 0;
-	char *parent;
-
-	if (!slash)
-		return file_join(NULL, ".", err);
-	if (len == 0)
-		len = 1;	/* "/name" lies in "/" */
-	parent = memory_array(len + 1, 1, err);
-	if (parent)
-		memcpy(parent, path, len);
-	return parent;
-}
-
-bool emit_check_writable(const char *folder, struct error *err)
-{
-	char *path = temporary_path(folder, 0, err);
-	bool ok = path && file_make_folder(path, err);
-
-	if (ok)
-		rmdir(path);
-	free(path);
+	if (!folder_open(&folder, path, err))
+		return false;
+	ok = find_temporary(name, &folder, 0, err) &&
+	     folder_make_in(&made, &folder, name, err) &&
+	     folder_remove_folder(&folder, name, err);
+	folder_close(&made);
+	folder_close(&folder);
 	return ok;
 }
 
@@ -106,30 +104,54 @@ bool emit_rehearse(const struct checkpoint *c, const struct buffer *spec,
 	return true;
 }
 
-static bool set_names(struct written *w, size_t unique, struct error *err)
+/* The folder that the user named, with which a place begins. */
+static bool open_root(struct folder *root, const struct place *place,
+		      struct error *err)
 {
-	w->parent = parent_of(w->dest, err);
-	if (!w->parent || !file_make_folders(w->parent, err))
+	size_t len = place->root_len;
+	char *path;
+	bool ok;
+
+	if (len == 0)
+		return folder_open(root, ".", err);
+	while (len > 1 && place->path[len - 1] == '/')
+		len--;
+	path = memory_array(len + 1, 1, err);
+	if (!path)
 		return false;
-	w->temporary = temporary_path(w->parent, unique, err);
-	return w->temporary != NULL;
+	memcpy(path, place->path, len);
+	ok = folder_open(root, path, err);
+	free(path);
+	return ok;
+}
+
+static bool set_names(struct written *w, const struct place *place,
+		      struct error *err)
+{
+	const char *below = place->path + place->root_len;
+
+	w->name = file_base_name(below);
+	return open_root(&w->parent, place, err) &&
+	       folder_descend(&w->parent, below, (size_t)(w->name - below),
+			      err) &&
+	       find_temporary(w->temporary, &w->parent, place->unique, err);
 }
 
 bool emit_write(struct written *w, const struct emit_form *form,
 		struct checkpoint *c, const struct buffer *spec,
-		const char *dest, size_t unique, struct scratch *scratch,
+		const struct place *place, struct scratch *scratch,
 		struct error *err)
 {
 	struct safetensors_layout layout;
 	bool ok;
 
-	*w = (struct written){ .form = form, .dest = dest };
+	*w = (struct written){ .form = form };
 	if (!emit_lay_out(&layout, c, spec, &w->nbytes, err))
 		return false;
-	ok = set_names(w, unique, err) &&
+	ok = set_names(w, place, err) &&
 	     w->form->write(w, c, &layout, spec, scratch, err);
 	if (!ok)
-		emit_discard(w);
+		emit_discard(w, err);
 	safetensors_layout_free(&layout);
 	return ok;
 }
@@ -143,17 +165,18 @@ bool emit_commit(struct written *w, struct scratch *scratch,
 	if (!w->form->sync(w, err) || !w->form->rename(w, &renamed, err))
 		return false;
 	if (renamed)
-		return file_sync_folder(w->parent, err);
+		return folder_sync(&w->parent, err);
 	return w->form->compare(w, scratch, existing, err);
 }
 
-void emit_discard(struct written *w)
+bool emit_discard(struct written *w, struct error *err)
 {
-	if (w->made)
-		w->form->remove(w);
-	free(w->parent);
-	free(w->temporary);
+	bool ok = !w->made || w->form->remove(w, err);
+
+	folder_close(&w->folder);
+	folder_close(&w->parent);
 	*w = (struct written){ 0 };
+	return ok;
 }
 
 bool emit_check_size(const struct safetensors_layout *layout,
@@ -181,37 +204,44 @@ bool emit_check_header(const struct safetensors_layout *layout,
 	return ok;
 }
 
-bool emit_same_file(const char *ours, const char *path,
+/* Do both files hold the same bytes? */
+static bool compare(const struct file *a, const struct file *b,
 		    struct scratch *scratch, bool *same, struct error *err)
 {
-	struct file a = { 0 }, b = { 0 };
-	struct stat st;
-	struct reader ra, rb;
+	struct reader ra = file_reader(a), rb = file_reader(b);
 	uint8_t *half = scratch->buffer + SCRATCH_BUFFER_SIZE / 2;
 	uint64_t done = 0;
-	bool ok = false;
 
-	*same = false;
-	if (lstat(path, &st) != 0 || !S_ISREG(st.st_mode))
-		return true;
-	if (!file_open(&a, ours, err) || !file_open(&b, path, err))
-		goto done;
-	ra = file_reader(&a);
-	rb = file_reader(&b);
-	*same = a.size == b.size;
-	while (*same && done < a.size) {
-		uint64_t left = a.size - done;
+	*same = a->size == b->size;
+	while (*same && done < a->size) {
+		uint64_t left = a->size - done;
 		size_t n = left < SCRATCH_BUFFER_SIZE / 2 ?
 			   (size_t)left : SCRATCH_BUFFER_SIZE / 2;
 
 		if (!reader_read(&ra, done, scratch->buffer, n, err) ||
 		    !reader_read(&rb, done, half, n, err))
-			goto done;
+			return false;
 		*same = memcmp(scratch->buffer, half, n) == 0;
 		done += n;
 	}
-	ok = true;
-done:
+	return true;
+}
+
+bool emit_same_file(struct emit_file ours, struct emit_file theirs,
+		    struct scratch *scratch, bool *same, struct error *err)
+{
+	struct file a = { 0 }, b = { 0 };
+	mode_t mode;
+	bool ok;
+
+	*same = false;
+	if (!folder_look(theirs.folder, theirs.name, &mode, err))
+		return false;
+	if (!S_ISREG(mode))
+		return true;
+	ok = file_open_in(&a, ours.folder, ours.name, err) &&
+	     file_open_in(&b, theirs.folder, theirs.name, err) &&
+	     compare(&a, &b, scratch, same, err);
 	file_discard(&a);
 	file_discard(&b);
 	return ok;

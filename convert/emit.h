@@ -4,7 +4,10 @@
  * emit_write() puts the members beside the destination under a temporary name
  * and checks what it wrote.  emit_commit() makes that durable and renames it.
  * A bundle, or anything else, that is there already is never touched; the
- * caller learns how the new one compares with it.  Links are not followed.
+ * caller learns how the new one compares with it.
+ *
+ * Below the folder that the user named no symbolic link is followed, not even
+ * one that is planted while this works.
  */
 #ifndef CONVERT_EMIT_H
 #define CONVERT_EMIT_H
@@ -14,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/folder.h"
 #include "convert/checkpoint.h"
 
 /* The forms a bundle can have: a folder, or a zip archive. */
@@ -28,24 +32,34 @@ enum existing {
 	EXISTING_OTHER
 };
 
+/* Where a bundle goes. */
+struct place {
+	const char *path;	/* of the bundle */
+	size_t root_len;	/* how much of it the user named; 0: nothing,
+				   so the current folder */
+	size_t unique;		/* tells its temporary name from others of
+				   this process */
+};
+
 /* A bundle that is written but has not its name yet.  Zeroed is none. */
 struct written {
 	const struct emit_form *form;
-	const char *dest;	/* the name it shall have; borrowed */
-	char *parent;		/* the folder of both names */
-	char *temporary;	/* the name it has */
+	struct folder parent;	/* of both names */
+	const char *name;	/* that it shall have; borrowed */
+	char temporary[64];	/* the name it has */
 	bool made;		/* there is something of that name */
+	struct folder folder;	/* it, if the form makes one */
 	uint64_t nbytes;	/* of both members, as they lie there */
 };
 
 /*
  * Write checkpoint c, whose keys are final, and the text of its policy spec in
- * this form, under a temporary name beside dest.  'unique' tells this name from
- * others of this process.  On failure nothing is left.
+ * this form, under a temporary name beside its place.  On failure nothing is
+ * left.
  */
 bool emit_write(struct written *w, const struct emit_form *form,
 		struct checkpoint *c, const struct buffer *spec,
-		const char *dest, size_t unique, struct scratch *scratch,
+		const struct place *place, struct scratch *scratch,
 		struct error *err);
 
 /*
@@ -55,8 +69,8 @@ bool emit_write(struct written *w, const struct emit_form *form,
 bool emit_commit(struct written *w, struct scratch *scratch,
 		 enum existing *existing, struct error *err);
 
-/* Remove what was not committed, and free. */
-void emit_discard(struct written *w);
+/* Remove what was not committed, and free.  False if something is left. */
+bool emit_discard(struct written *w, struct error *err);
 
 /*
  * Lay the weights out, check all that can be checked before writing, and count

@@ -1,36 +1,14 @@
 /* emit_folder.c - a bundle as a folder of two files */
 #include "convert/emit_form.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/memory.h"
 #include "formats/bundle.h"
 
-/* The paths of both members in a folder. */
-struct paths {
-	char *weights, *spec;
-};
-
-static bool paths_in(struct paths *paths, const char *folder,
-		     struct error *err)
-{
-	paths->weights = file_join(folder, BUNDLE_WEIGHTS, err);
-	paths->spec = file_join(folder, BUNDLE_SPEC, err);
-	return paths->weights && paths->spec;
-}
-
-static void paths_free(struct paths *paths)
-{
-	free(paths->weights);
-	free(paths->spec);
-}
-
-static bool write_weights(const char *path, struct checkpoint *c,
+static bool write_weights(const struct folder *in, struct checkpoint *c,
 			  const struct safetensors_layout *layout,
 			  struct scratch *scratch, struct error *err)
 {
@@ -38,7 +16,7 @@ static bool write_weights(const char *path, struct checkpoint *c,
 	struct sink sink;
 	bool ok;
 
-	if (!file_create(&file, path, err))
+	if (!file_create_in(&file, in, BUNDLE_WEIGHTS, err))
 		return false;
 	sink = sink_over(file_writer(&file), scratch->buffer,
 			 SCRATCH_BUFFER_SIZE);
@@ -49,11 +27,11 @@ static bool write_weights(const char *path, struct checkpoint *c,
 	return ok;
 }
 
-static bool write_spec(const char *path, const struct buffer *spec,
+static bool write_spec(const struct folder *in, const struct buffer *spec,
 		       struct error *err)
 {
 	struct file file = { 0 };
-	bool ok = file_create(&file, path, err) &&
+	bool ok = file_create_in(&file, in, BUNDLE_SPEC, err) &&
 		  file_write(&file, 0, spec->data, spec->len, err) &&
 		  file_close(&file, err);
 
@@ -62,7 +40,7 @@ static bool write_spec(const char *path, const struct buffer *spec,
 }
 
 /* What the validator would say of the header and the length of the weights. */
-static bool check_weights(const char *path,
+static bool check_weights(const struct folder *in,
 			  const struct safetensors_layout *layout,
 			  struct error *err)
 {
@@ -71,14 +49,14 @@ static bool check_weights(const char *path,
 	struct reader r;
 	bool ok = false;
 
-	if (!bytes || !file_open(&file, path, err))
+	if (!bytes || !file_open_in(&file, in, BUNDLE_WEIGHTS, err))
 		goto done;
 	r = file_reader(&file);
 	ok = emit_check_size(layout, file.size, err) &&
 	     reader_read(&r, 0, bytes, layout->header.len, err) &&
 	     emit_check_header(layout, bytes, err);
 	if (!ok)
-		error_in(err, path, NULL);
+		error_in(err, file.path, NULL);
 done:
 	free(bytes);
 	file_discard(&file);
@@ -90,24 +68,18 @@ static bool write_folder(struct written *w, struct checkpoint *c,
 			 const struct buffer *spec, struct scratch *scratch,
 			 struct error *err)
 {
-	struct paths paths = { 0 };
-	bool ok = false;
-
-	if (!file_make_folder(w->temporary, err))
-		return false;
-	w->made = true;
-	ok = paths_in(&paths, w->temporary, err) &&
-	     write_weights(paths.weights, c, layout, scratch, err) &&
-	     write_spec(paths.spec, spec, err) &&
-	     check_weights(paths.weights, layout, err);
-	paths_free(&paths);
-	return ok;
+	w->made = folder_make_in(&w->folder, &w->parent, w->temporary, err);
+	return w->made &&
+	       write_weights(&w->folder, c, layout, scratch, err) &&
+	       write_spec(&w->folder, spec, err) &&
+	       check_weights(&w->folder, layout, err);
 }
 
-static bool sync_member(const char *path, struct error *err)
+static bool sync_member(const struct folder *in, const char *name,
+			struct error *err)
 {
 	struct file file = { 0 };
-	bool ok = file_open(&file, path, err) && file_sync(&file, err);
+	bool ok = file_open_in(&file, in, name, err) && file_sync(&file, err);
 
 	file_discard(&file);
 	return ok;
@@ -115,70 +87,60 @@ static bool sync_member(const char *path, struct error *err)
 
 static bool sync_folder(const struct written *w, struct error *err)
 {
-	struct paths paths = { 0 };
-	bool ok = paths_in(&paths, w->temporary, err) &&
-		  sync_member(paths.weights, err) &&
-		  sync_member(paths.spec, err) &&
-		  file_sync_folder(w->temporary, err);
-
-	paths_free(&paths);
-	return ok;
+	return sync_member(&w->folder, BUNDLE_WEIGHTS, err) &&
+	       sync_member(&w->folder, BUNDLE_SPEC, err) &&
+	       folder_sync(&w->folder, err);
 }
 
-/*
- * rename() replaces an empty folder and nothing else: a folder with something
- * in it, a file or a link stays as it is.
- */
 static bool rename_folder(struct written *w, bool *renamed, struct error *err)
 {
-	*renamed = rename(w->temporary, w->dest) == 0;
-	if (*renamed) {
+	bool taken;
+
+	*renamed = folder_rename(&w->parent, w->temporary, w->name, &taken,
+				 err);
+	if (*renamed)
 		w->made = false;
-		return true;
-	}
-	if (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR)
-		return true;
-	error_set_errno(err, "cannot rename the finished bundle");
-	return error_in(err, w->dest, NULL);
+	return *renamed || taken;
+}
+
+static bool same_member(const struct written *w, const struct folder *there,
+			const char *name, struct scratch *scratch, bool *same,
+			struct error *err)
+{
+	return emit_same_file((struct emit_file){ &w->folder, name },
+			      (struct emit_file){ there, name }, scratch,
+			      same, err);
 }
 
 static bool compare_folder(const struct written *w, struct scratch *scratch,
 			   enum existing *existing, struct error *err)
 {
-	struct paths ours = { 0 }, theirs = { 0 };
-	bool ok = false, same_spec, same_weights;
-	struct stat st;
+	struct folder there;
+	struct error fault = { 0 };
+	bool ok, same_spec, same_weights;
 
 	*existing = EXISTING_OTHER;
-	if (lstat(w->dest, &st) == 0 && !S_ISDIR(st.st_mode))
-		return true;
-	if (!paths_in(&ours, w->temporary, err) ||
-	    !paths_in(&theirs, w->dest, err) ||
-	    !emit_same_file(ours.spec, theirs.spec, scratch, &same_spec,
-			    err) ||
-	    !emit_same_file(ours.weights, theirs.weights, scratch,
-			    &same_weights, err))
-		goto done;
-	if (same_weights)
+	if (!folder_open_in(&there, &w->parent, w->name, &fault)) {
+		if (fault.kind != ERROR_UNSAFE)
+			*err = fault;
+		return fault.kind == ERROR_UNSAFE;
+	}
+	ok = same_member(w, &there, BUNDLE_SPEC, scratch, &same_spec, err) &&
+	     same_member(w, &there, BUNDLE_WEIGHTS, scratch, &same_weights,
+			 err);
+	if (ok && same_weights)
 		*existing = same_spec ? EXISTING_SAME : EXISTING_SAME_WEIGHTS;
-	ok = true;
-done:
-	paths_free(&ours);
-	paths_free(&theirs);
+	folder_close(&there);
 	return ok;
 }
 
-static void remove_folder(const struct written *w)
+static bool remove_folder(struct written *w, struct error *err)
 {
-	struct paths paths = { 0 };
-	struct error ignored = { 0 };
+	bool weights = folder_remove_file(&w->folder, BUNDLE_WEIGHTS, err);
+	bool spec = folder_remove_file(&w->folder, BUNDLE_SPEC, err);
 
-	if (paths_in(&paths, w->temporary, &ignored)) {
-		unlink(paths.weights);
-		unlink(paths.spec);
-	}
-	paths_free(&paths);
-	rmdir(w->temporary);
+	return folder_remove_folder(&w->parent, w->temporary, err) &&
+	       weights && spec;
 }
 
 const struct emit_form emit_folder = {

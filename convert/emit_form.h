@@ -2,7 +2,8 @@
  * emit_form.h - what emit.c asks of each form a bundle can have
  *
  * emit.c decides what is written and when it counts; a form knows how it lies
- * on disk.  The functions get a struct written with its names set.
+ * on disk.  The functions get a struct written with its parent folder open
+ * and its names set.
  */
 #ifndef CONVERT_EMIT_FORM_H
 #define CONVERT_EMIT_FORM_H
@@ -25,14 +26,14 @@ struct emit_form {
 	/* Make all of w->temporary durable, but not its name. */
 	bool (*sync)(const struct written *w, struct error *err);
 	/*
-	 * Give it the name w->dest, and clear w->made; if something is there
+	 * Give it the name w->name, and clear w->made; if something is there
 	 * already, leave both as they are and clear *renamed.
 	 */
 	bool (*rename)(struct written *w, bool *renamed, struct error *err);
-	/* How does w->temporary compare with what is at w->dest? */
+	/* How does w->temporary compare with what has the name? */
 	bool (*compare)(const struct written *w, struct scratch *scratch,
 			enum existing *existing, struct error *err);
-	void (*remove)(const struct written *w);
+	bool (*remove)(struct written *w, struct error *err);
 };
 
 /*
@@ -44,8 +45,14 @@ bool emit_check_size(const struct safetensors_layout *layout,
 bool emit_check_header(const struct safetensors_layout *layout,
 		       const uint8_t *header, struct error *err);
 
-/* Is the file at path, not a link, the same as ours? */
-bool emit_same_file(const char *ours, const char *path,
+/* A file by its name in an open folder. */
+struct emit_file {
+	const struct folder *folder;
+	const char *name;
+};
+
+/* Is there a file, not a link, that is the same as ours? */
+bool emit_same_file(struct emit_file ours, struct emit_file theirs,
 		    struct scratch *scratch, bool *same, struct error *err);
 
 #endif

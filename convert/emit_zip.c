@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/progress.h"
@@ -151,7 +151,8 @@ static bool write_archive(struct written *w, struct checkpoint *c,
 
 	if (!scratch->zip)
 		scratch->zip = zip_write_new(err);
-	if (!scratch->zip || !file_create(&file, w->temporary, err))
+	if (!scratch->zip ||
+	    !file_create_in(&file, &w->parent, w->temporary, err))
 		return false;
 	w->made = true;
 	zip_write_begin(scratch->zip, file_writer(&file));
@@ -172,15 +173,15 @@ struct opened {
 	struct zip zip;
 };
 
-static bool open_archive(struct opened *a, const char *path,
-			 struct error *err)
+static bool open_archive(struct opened *a, const struct folder *in,
+			 const char *name, struct error *err)
 {
 	*a = (struct opened){ 0 };
-	if (!file_open(&a->file, path, err))
+	if (!file_open_in(&a->file, in, name, err))
 		return false;
 	a->reader = file_reader(&a->file);
 	if (!zip_read_directory(&a->zip, &a->reader, err))
-		return error_in(err, path, NULL);
+		return error_in(err, a->file.path, NULL);
 	/* torch can leave CRCs out; Python, which unpacks bundles, cannot. */
 	a->zip.crc_absent = false;
 	return true;
@@ -257,11 +258,13 @@ static bool write_zip(struct written *w, struct checkpoint *c,
 
 	if (!ok)
 		return false;
-	ok = open_archive(&ours, w->temporary, err) &&
+	ok = open_archive(&ours, &w->parent, w->temporary, err) &&
 	     check_spec(&ours, spec, err) &&
 	     check_weights(&ours, layout, err);
+	if (!ok)
+		error_in(err, ours.file.path, NULL);
 	close_archive(&ours);
-	return ok || error_in(err, w->temporary, NULL);
+	return ok;
 }
 
 /* ---- what may be there already ---- */
@@ -319,13 +322,13 @@ static bool compare_member(const struct opened *ours,
  * The members count, not how they were deflated: another library, or the
  * framework, makes other bytes of them.
  */
-static bool compare_members(const struct opened *ours, const char *dest,
-			    struct scratch *scratch, enum existing *existing,
-			    struct error *err)
+static bool compare_members(const struct opened *ours,
+			    const struct written *w, struct scratch *scratch,
+			    enum existing *existing, struct error *err)
 {
 	struct opened theirs = { 0 };
 	bool same_spec, same_weights;
-	bool ok = open_archive(&theirs, dest, err) &&
+	bool ok = open_archive(&theirs, &w->parent, w->name, err) &&
 		  compare_member(ours, &theirs, BUNDLE_SPEC, scratch,
 				 &same_spec, err) &&
 		  compare_member(ours, &theirs, BUNDLE_WEIGHTS, scratch,
@@ -342,21 +345,25 @@ static bool compare_zip(const struct written *w, struct scratch *scratch,
 {
 	struct opened ours = { 0 };
 	struct error fault = { 0 };
-	struct stat st;
+	mode_t mode;
 	bool ok, same;
 
 	*existing = EXISTING_OTHER;
-	if (lstat(w->dest, &st) != 0 || !S_ISREG(st.st_mode))
+	if (!folder_look(&w->parent, w->name, &mode, err))
+		return false;
+	if (!S_ISREG(mode))
 		return true;
-	if (!emit_same_file(w->temporary, w->dest, scratch, &same, err))
+	if (!emit_same_file((struct emit_file){ &w->parent, w->temporary },
+			    (struct emit_file){ &w->parent, w->name },
+			    scratch, &same, err))
 		return false;
 	if (same) {
 		*existing = EXISTING_SAME;
 		return true;
 	}
-	ok = open_archive(&ours, w->temporary, err);
-	if (ok && !compare_members(&ours, w->dest, scratch, existing,
-				   &fault) && !is_fault_of_input(&fault)) {
+	ok = open_archive(&ours, &w->parent, w->temporary, err);
+	if (ok && !compare_members(&ours, w, scratch, existing, &fault) &&
+	    !is_fault_of_input(&fault)) {
 		*err = fault;
 		ok = false;
 	}
@@ -369,7 +376,8 @@ static bool compare_zip(const struct written *w, struct scratch *scratch,
 static bool sync_zip(const struct written *w, struct error *err)
 {
 	struct file file = { 0 };
-	bool ok = file_open(&file, w->temporary, err) && file_sync(&file, err);
+	bool ok = file_open_in(&file, &w->parent, w->temporary, err) &&
+		  file_sync(&file, err);
 
 	file_discard(&file);
 	return ok;
@@ -377,15 +385,18 @@ static bool sync_zip(const struct written *w, struct error *err)
 
 static bool rename_zip(struct written *w, bool *renamed, struct error *err)
 {
-	bool ok = file_rename_new(w->temporary, w->dest, renamed, err);
+	bool taken;
 
-	w->made = !*renamed;
-	return ok;
+	*renamed = folder_rename_file(&w->parent, w->temporary, w->name,
+				      &taken, err);
+	if (*renamed)
+		w->made = false;
+	return *renamed || taken;
 }
 
-static void remove_zip(const struct written *w)
+static bool remove_zip(struct written *w, struct error *err)
 {
-	unlink(w->temporary);
+	return folder_remove_file(&w->parent, w->temporary, err);
 }
 
 const struct emit_form emit_zip = {

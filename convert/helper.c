@@ -60,8 +60,10 @@ static int reap(struct helper *h, bool kill_it)
 
 	close(h->fd);
 	for (int ms = 0; !kill_it && ms < EXIT_MS; ms++) {
-		if (waitpid(h->pid, &status, WNOHANG) == h->pid)
-			goto done;
+		pid_t ended = waitpid(h->pid, &status, WNOHANG);
+
+		if (ended > 0 || (ended < 0 && errno != EINTR))
+			goto done;	/* it is no child of ours any more */
 		nanosleep(&step, NULL);
 	}
 	kill(h->pid, SIGKILL);
@@ -123,6 +125,14 @@ static bool died(struct helper *h, struct error *err)
 
 /* ---- its socket ---- */
 
+/* It does not work, though the process may be there: that is of no use. */
+static bool unreachable(struct helper *h, struct error *err)
+{
+	error_set_errno(err, "cannot talk to the unpickler");
+	helper_kill(h);
+	return false;
+}
+
 static uint64_t ms_of(clockid_t clock)
 {
 	struct timespec t = { 0 };
@@ -140,10 +150,8 @@ static bool wait_for(struct helper *h, short events, struct error *err)
 
 		if (n > 0)
 			return true;
-		if (n < 0 && errno != EINTR) {
-			error_set_errno(err, "cannot wait for the unpickler");
-			break;
-		}
+		if (n < 0 && errno != EINTR)
+			return unreachable(h, err);
 		if (!interrupt_check(err))
 			break;
 		if (ms_of(CLOCK_MONOTONIC) > h->deadline_ms) {
@@ -170,6 +178,8 @@ bool helper_send(struct helper *h, const void *data, size_t len,
 		n = send(h->fd, p, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
+		if (n < 0 && errno != EPIPE && errno != ECONNRESET)
+			return unreachable(h, err);
 		if (n < 0)
 			return died(h, err);
 		p += n;
@@ -191,6 +201,8 @@ bool helper_receive(struct helper *h, void *data, size_t len,
 		n = recv(h->fd, p, len, MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			continue;
+		if (n < 0 && errno != ECONNRESET)
+			return unreachable(h, err);
 		if (n <= 0)
 			return died(h, err);
 		p += n;
@@ -217,7 +229,7 @@ static char *find_program(struct error *err)
 	if (slash)
 		slash[1] = '\0';
 	path = file_join(self, helper_name, err);
-	if (path && access(path, X_OK) != 0) {
+	if (path && access(path, X_OK) != 0 && errno == ENOENT) {
 		char *folder = file_join(self, libexec_folder, err);
 
 		free(path);
@@ -228,45 +240,64 @@ static char *find_program(struct error *err)
 }
 
 /* Its standard input is the socket; it needs nothing else. */
-static bool spawn(struct helper *h, const char *path, int socket,
-		  struct error *err)
+static int set_streams(posix_spawn_file_actions_t *actions, int socket)
+{
+	int status = posix_spawn_file_actions_adddup2(actions, socket,
+						      STDIN_FILENO);
+
+	for (int fd = STDOUT_FILENO; status == 0 && fd <= STDERR_FILENO; fd++)
+		status = posix_spawn_file_actions_addopen(
+			actions, fd, "/dev/null", O_WRONLY, 0);
+	return status;
+}
+
+static void set_attributes(posix_spawnattr_t *attributes)
+{
+	sigset_t none, all;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	/* Its own process group: Ctrl-C is for mpt-convert, which stops it. */
+	posix_spawnattr_setpgroup(attributes, 0);
+	posix_spawnattr_setsigmask(attributes, &none);
+	posix_spawnattr_setsigdefault(attributes, &all);
+	posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP |
+				 POSIX_SPAWN_SETSIGMASK |
+				 POSIX_SPAWN_SETSIGDEF);
+}
+
+/* These two return an errno, as the functions that they call do. */
+static int spawn_with(struct helper *h, const char *path,
+		      const posix_spawn_file_actions_t *actions)
 {
 	char name[] = "mpt-unpickler", no_sandbox[] = UNPICKLER_NO_SANDBOX;
 	char *argv[] = { name, h->no_sandbox ? no_sandbox : NULL, NULL };
 	char *envp[] = { NULL };
-	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int status;
+	int status = posix_spawnattr_init(&attributes);
 
-	sigemptyset(&none);
-	sigfillset(&all);
-	if (posix_spawn_file_actions_init(&actions) != 0)
-		return error_set_memory(err, sizeof(actions));
-	if (posix_spawnattr_init(&attributes) != 0) {
-		posix_spawn_file_actions_destroy(&actions);
-		return error_set_memory(err, sizeof(attributes));
-	}
-	posix_spawn_file_actions_adddup2(&actions, socket, STDIN_FILENO);
-	posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null",
-					 O_WRONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null",
-					 O_WRONLY, 0);
-	/* Its own process group: Ctrl-C is for mpt-convert, which stops it. */
-	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
-				 POSIX_SPAWN_SETSIGMASK |
-				 POSIX_SPAWN_SETSIGDEF);
-	status = posix_spawn(&h->pid, path, &actions, &attributes, argv, envp);
+	if (status != 0)
+		return status;
+	set_attributes(&attributes);
+	status = posix_spawn(&h->pid, path, actions, &attributes, argv, envp);
+	if (status != 0)
+		h->pid = 0;
 	posix_spawnattr_destroy(&attributes);
-	posix_spawn_file_actions_destroy(&actions);
+	return status;
+}
+
+static int spawn(struct helper *h, const char *path, int socket)
+{
+	posix_spawn_file_actions_t actions;
+	int status = posix_spawn_file_actions_init(&actions);
+
+	if (status != 0)
+		return status;
+	status = set_streams(&actions, socket);
 	if (status == 0)
-		return true;
-	h->pid = 0;
-	errno = status;
-	return error_set_errno(err, "cannot start %.300s", path);
+		status = spawn_with(h, path, &actions);
+	posix_spawn_file_actions_destroy(&actions);
+	return status;
 }
 
 static bool launch(struct helper *h, struct error *err)
@@ -280,8 +311,11 @@ static bool launch(struct helper *h, struct error *err)
 	path = find_program(err);
 	if (!path)
 		goto done;
-	if (!spawn(h, path, pair[1], err))
+	errno = spawn(h, path, pair[1]);
+	if (errno != 0) {
+		error_set_errno(err, "cannot start %.300s", path);
 		goto done;
+	}
 	h->fd = pair[0];
 	pair[0] = -1;
 	ok = true;

@@ -38,13 +38,17 @@ static bool is_stream(const uint8_t *head, size_t len)
 }
 
 /* A tar archive's first header has "ustar" at 257; torch 0.1 wrote tar. */
-static bool is_tar(const struct reader *bytes, struct error *err)
+static bool refuse_tar(const struct reader *bytes, struct error *err)
 {
 	char magic[5];
 
-	return bytes->size >= 512 &&
-	       reader_read(bytes, 257, magic, sizeof(magic), err) &&
-	       memcmp(magic, "ustar", sizeof(magic)) == 0;
+	if (bytes->size < 512)
+		return true;
+	if (!reader_read(bytes, 257, magic, sizeof(magic), err))
+		return false;
+	return memcmp(magic, "ustar", sizeof(magic)) != 0 ||
+	       refuse(err, "a tar archive, as torch 0.1 wrote them: load it "
+		      "with torch and save it again");
 }
 
 static bool is_text(const uint8_t *head, size_t len)
@@ -102,9 +106,8 @@ bool load_torch(struct checkpoint *c, const struct reader *bytes,
 		       load_torch_zip(c, bytes, scratch, err);
 	if (is_stream(head, len))
 		return load_torch_stream(c, bytes, scratch, err);
-	if (is_tar(bytes, err))
-		return refuse(err, "a tar archive, as torch 0.1 wrote them: "
-			      "load it with torch and save it again");
+	if (!refuse_tar(bytes, err))
+		return false;
 	other = other_format(head, len);
 	if (other)
 		return refuse(err, other);

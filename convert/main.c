@@ -1,7 +1,6 @@
 /* main.c - mpt-convert: legacy checkpoints to bundles */
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <zlib.h>
 
 #include "base/error.h"
@@ -53,6 +52,17 @@ static void print_version(void)
 #ifdef _OPENMP
 	printf("OpenMP %d\n", _OPENMP);
 #endif
+}
+
+static int finish_printing(void)
+{
+	struct error err = { 0 };
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_GOOD;
+	error_set_errno(&err, "cannot write standard output");
+	error_print(stderr, program, &err);
+	return EXIT_USAGE;
 }
 
 /* The output folder, or a folder to make temporary files in. */
@@ -137,6 +147,8 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 	int status = EXIT_USAGE;
 
+	if (!file_occupy_standard())
+		return EXIT_USAGE;
 	if (!settings_parse(&settings, argc, argv, &err)) {
 		error_print(stderr, program, &err);
 		fprintf(stderr, "Try \"%s --help\".\n", program);
@@ -144,10 +156,10 @@ int main(int argc, char **argv)
 	}
 	if (settings.help) {
 		print_help();
-		status = EXIT_GOOD;
+		status = finish_printing();
 	} else if (settings.version) {
 		print_version();
-		status = EXIT_GOOD;
+		status = finish_printing();
 	} else {
 		interrupt_catch();
 		if (!run(&settings, &status, &err) &&

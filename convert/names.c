@@ -54,7 +54,10 @@ static bool run_from_folders(struct source_name *name, const char *path,
 	char *real = realpath(path, NULL);
 	bool below, ok = true;
 
-	if (!real || !cut_component(real))
+	if (!real)
+		return error_set_errno(err, "cannot tell the run from its "
+				       "folders");
+	if (!cut_component(real))
 		goto done;
 	below = strcmp(file_base_name(real), "checkpoints") == 0;
 	if (checkpoints_only && !below)

@@ -1,6 +1,7 @@
 /* plan.c - destinations, and what stands in their way */
 #include "convert/plan.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,24 @@ static const char *suffix_of(const char *bundle,
 	return BUNDLE_ZIP_SUFFIX;
 }
 
+/* What the system would say when the bundle gets its name, or is read. */
+static bool check_lengths(size_t name_len, size_t before,
+			  const struct settings *settings, struct error *err)
+{
+	size_t longest = before + name_len;
+
+	if (settings->format != FORMAT_ZIP)
+		longest += strlen("/" BUNDLE_WEIGHTS);
+	if (name_len > NAME_MAX)
+		return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+				 "its bundle would have a name of %zu bytes, "
+				 "over the limit of %d", name_len, NAME_MAX);
+	return longest < PATH_MAX ||
+	       error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+			 "the paths in its bundle would have up to %zu bytes, "
+			 "over the limit of %d", longest, PATH_MAX - 1);
+}
+
 /* The output folder, the source's folders below its root, the bundle. */
 static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 		     const struct settings *settings, struct error *err)
@@ -43,15 +62,21 @@ static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 	size_t folders = (size_t)(file_base_name(from) - from);
 	const char *suffix = suffix_of(bundle, settings);
 	size_t bundle_len = strlen(bundle), suffix_len = strlen(suffix);
-	size_t root_len = strlen(root), used = root_len;
-	char *dest = arena_array(&plan->arena, root_len + folders +
-				 bundle_len + suffix_len + 2, 1, err);
+	size_t root_len = strlen(root);
+	size_t slash = root_len > 0 && root[root_len - 1] != '/';
+	size_t used = root_len + slash;
+	char *dest;
 
+	if (!check_lengths(bundle_len + suffix_len, used + folders, settings,
+			   err))
+		return false;
+	dest = arena_array(&plan->arena, used + folders + bundle_len +
+			   suffix_len + 1, 1, err);
 	if (!dest)
 		return false;
 	memcpy(dest, root, root_len);
-	if (used > 0 && dest[used - 1] != '/')
-		dest[used++] = '/';
+	memcpy(dest + root_len, "/", slash);
+	job->root_len = used + strlen(from) - strlen(job->source->relative);
 	memcpy(dest + used, from, folders);
 	used += folders;
 	memcpy(dest + used, bundle, bundle_len);

@@ -24,6 +24,8 @@
 struct job {
 	const struct source *source;
 	const char *dest;	/* of the bundle; NULL: nothing to do */
+	size_t root_len;	/* how much of it the user named, with the
+				   slash behind it */
 	struct source_name name;
 	const struct error *error;	/* why it cannot be done, or NULL */
 	const struct job *same_as;	/* an earlier job for this bundle: this

@@ -27,15 +27,19 @@ static const char *const colors[] = {
 
 /* ---- small things ---- */
 
-/* A malloc'ed copy that is safe on a terminal; NULL if memory is short. */
-static char *escaped(const char *text)
+/* Append text to the line so that it is safe on a terminal. */
+static bool add_escaped(struct report *r, const char *text)
 {
-	size_t len = strlen(text), size = 4 * len + 1;
-	char *copy = malloc(size);
+	size_t len = strlen(text), most = 4 * len + 1;
+	void *grown = r->line.data;
 
-	if (copy)
-		text_escape(copy, size, text, len);
-	return copy;
+	if (!memory_grow(&grown, &r->line.capacity, r->line.len + most, 1,
+			 &r->error))
+		return false;
+	r->line.data = grown;
+	r->line.len += text_escape(r->line.data + r->line.len, most, text,
+				   len);
+	return true;
 }
 
 static void out(struct report *r, const char *text, size_t len)
@@ -75,58 +79,77 @@ static bool has_bundle(enum status status)
 	return status == STATUS_CONVERTED || status == STATUS_SAME;
 }
 
+/*
+ * Empty the line, and print it if all of it could be built: r->error says why
+ * if not, and half of it would say something else.
+ */
+static void end_line(struct report *r, bool whole, FILE *stream)
+{
+	if (whole && stream == stdout)
+		out(r, r->line.data, r->line.len);
+	else if (whole)
+		fwrite(r->line.data, 1, r->line.len, diagnostics(r));
+	r->line.len = 0;
+}
+
+/* What failed; 'room' is for a fault that there was no memory to keep. */
+static const struct error *fault_of(const struct job *job,
+				    const struct result *result,
+				    struct error *room)
+{
+	if (result->error)
+		return result->error;
+	*room = (struct error){ 0 };
+	error_set(room, ERROR_MEMORY, ERROR_NO_OFFSET, "out of memory");
+	error_in(room, job->source->path, NULL);
+	return room;
+}
+
 /* ---- one source, for people ---- */
 
 /* "converted SOURCE -> BUNDLE (2 tensors, 385 B)" */
 static void print_verdict(struct report *r, const struct job *job,
 			  const struct result *result)
 {
-	char *path = escaped(job->source->path);
-	char *dest = escaped(job->dest ? job->dest : "");
 	bool listing = r->settings->list_converted;
 	bool color = r->color && !listing;
-	char amount[32];
-	struct buffer line = { 0 };
-	struct error ignored = { 0 };
 	const char *verdict = verdicts[result->status];
+	char amount[32];
+	bool ok;
 
-	if (!path || !dest)
-		goto done;
 	if (result->status == STATUS_CONVERTED && r->settings->dry_run)
 		verdict = "would convert";
-	buffer_print(&line, &ignored, "%s%s%s%s %s",
-		     listing ? "mpt-convert: " : "",
-		     color ? colors[result->status] : "", verdict,
-		     color ? "\033[0m" : "", path);
-	if (result->status >= STATUS_SAME || has_bundle(result->status))
-		buffer_print(&line, &ignored, " -> %s", dest);
-	if (has_bundle(result->status))
-		buffer_print(&line, &ignored, " (%zu tensors, %s)",
-			     result->tensor_count,
-			     console_bytes(amount, result->bundle_nbytes));
-	if (result->status == STATUS_SKIPPED)
-		buffer_print(&line, &ignored, ": %s", result->reason);
-	buffer_print(&line, &ignored, "\n");
-	if (listing)
-		fwrite(line.data, 1, line.len, diagnostics(r));
-	else
-		out(r, line.data, line.len);
-done:
-	buffer_free(&line);
-	free(path);
-	free(dest);
+	ok = buffer_print(&r->line, &r->error, "%s%s%s%s ",
+			  listing ? "mpt-convert: " : "",
+			  color ? colors[result->status] : "", verdict,
+			  color ? "\033[0m" : "") &&
+	     add_escaped(r, job->source->path);
+	if (ok && (result->status >= STATUS_SAME ||
+		   has_bundle(result->status)))
+		ok = buffer_print(&r->line, &r->error, " -> ") &&
+		     add_escaped(r, job->dest ? job->dest : "");
+	if (ok && has_bundle(result->status))
+		ok = buffer_print(&r->line, &r->error, " (%zu tensors, %s)",
+				  result->tensor_count,
+				  console_bytes(amount,
+						result->bundle_nbytes));
+	if (ok && result->status == STATUS_SKIPPED)
+		ok = buffer_print(&r->line, &r->error, ": %s", result->reason);
+	ok = ok && buffer_print(&r->line, &r->error, "\n");
+	end_line(r, ok, listing ? stderr : stdout);
 }
 
+/* "mpt-convert: path: kind: text" */
 static void print_note(struct report *r, const char *path, const char *kind,
 		       const char *text)
 {
-	char *a = escaped(path), *b = escaped(text);
+	bool ok = buffer_print(&r->line, &r->error, "mpt-convert: ") &&
+		  add_escaped(r, path) &&
+		  buffer_print(&r->line, &r->error, ": %s: ", kind) &&
+		  add_escaped(r, text) &&
+		  buffer_print(&r->line, &r->error, "\n");
 
-	if (a && b)
-		fprintf(diagnostics(r), "mpt-convert: %s: %s: %s\n", a, kind,
-			b);
-	free(a);
-	free(b);
+	end_line(r, ok, stderr);
 }
 
 /* What it was read as, and where the architecture is from. */
@@ -134,13 +157,13 @@ static void print_origin(struct report *r, const char *path,
 			 const struct result *result)
 {
 	const char *origin = result->architecture_origin;
-	char *a = escaped(path);
+	bool ok = buffer_print(&r->line, &r->error, "mpt-convert: ") &&
+		  add_escaped(r, path) &&
+		  buffer_print(&r->line, &r->error,
+			       ": %s, architecture from %s\n", result->era,
+			       origin ? origin : "nowhere");
 
-	if (a)
-		fprintf(diagnostics(r), "mpt-convert: %s: %s, architecture "
-			"from %s\n", a, result->era,
-			origin ? origin : "nowhere");
-	free(a);
+	end_line(r, ok, stderr);
 }
 
 /* The name as it is: a program will take it for that of a file. */
@@ -162,6 +185,7 @@ static void print_people(struct report *r, const struct job *job,
 			 const struct result *result)
 {
 	const char *path = job->source->path;
+	struct error room;
 
 	if (r->settings->list_converted && result->status == STATUS_SAME)
 		list_name(r, path);
@@ -169,11 +193,8 @@ static void print_people(struct report *r, const struct job *job,
 		print_verdict(r, job, result);
 	if (is_bad(result->status)) {
 		flush(r);
-		if (result->error)
-			error_print(diagnostics(r), "mpt-convert",
-				    result->error);
-		else
-			fprintf(diagnostics(r), "mpt-convert: out of memory\n");
+		error_print(diagnostics(r), "mpt-convert",
+			    fault_of(job, result, &room));
 	}
 	if (r->settings->quiet)
 		return;
@@ -214,6 +235,8 @@ static void put_result(struct json_writer *w, const struct job *job,
 		       const struct result *result)
 {
 	char reason[sizeof(struct error)];
+	const struct error *fault;
+	struct error room;
 
 	json_open(w, NULL, '{');
 	json_put_path(w, "source", job->source->path);
@@ -234,10 +257,11 @@ static void put_result(struct json_writer *w, const struct job *job,
 		json_put_u64(w, "tensors", result->tensor_count);
 		json_put_u64(w, "bytes", result->bundle_nbytes);
 	}
-	if (result->error) {
-		error_format_reason(result->error, reason, sizeof(reason));
+	if (is_bad(result->status)) {
+		fault = fault_of(job, result, &room);
+		error_format_reason(fault, reason, sizeof(reason));
 		json_put_string(w, "reason", reason);
-		put_error(w, result->error);
+		put_error(w, fault);
 	} else if (result->reason) {
 		json_put_string(w, "reason", result->reason);
 	} else {
@@ -252,14 +276,14 @@ static void put_result(struct json_writer *w, const struct job *job,
 static void print_json(struct report *r, const struct job *job,
 		       const struct result *result)
 {
-	struct json_writer w = { .out = &r->json, .err = &r->error };
+	struct json_writer w = { .out = &r->line, .err = &r->error };
+	bool ok = true;
 
 	if (r->settings->json && r->next > 0)
-		buffer_append(&r->json, ",", 1, &r->error);
+		ok = buffer_append(&r->line, ",", 1, &r->error);
 	put_result(&w, job, result);
-	buffer_append(&r->json, "\n", 1, &r->error);
-	out(r, r->json.data, r->json.len);
-	r->json.len = 0;
+	ok = ok && !w.failed && buffer_append(&r->line, "\n", 1, &r->error);
+	end_line(r, ok, stdout);
 	if (r->settings->jsonl)
 		flush(r);
 }
@@ -356,28 +380,30 @@ static void print_summary(struct report *r)
  * Lines of the map that no source needed are likely to be mistakes; of a shard
  * they are not.
  */
-static void print_unused_lines(const struct report *r)
+static void print_unused_lines(struct report *r)
 {
 	const struct architecture_map *map = &r->settings->architecture_map;
+	char text[64];
 
 	for (size_t i = 0; i < map->count; i++) {
 		bool used = false;
 
 		for (size_t j = 0; j < r->plan->count && !used; j++)
 			used = r->results[j].map_line == &map->lines[i];
+		snprintf(text, sizeof(text), "line %zu was not used",
+			 map->lines[i].number);
 		if (!used)
-			fprintf(stderr, "mpt-convert: %s: note: line %zu was "
-				"not used\n",
-				r->settings->architecture_map_option,
-				map->lines[i].number);
+			print_note(r, r->settings->architecture_map_option,
+				   "note", text);
 	}
 }
 
 static void print_json_summary(struct report *r)
 {
-	struct json_writer w = { .out = &r->json, .err = &r->error };
+	struct json_writer w = { .out = &r->line, .err = &r->error };
 
-	buffer_append(&r->json, "],\"summary\":", 12, &r->error);
+	bool ok = buffer_append(&r->line, "],\"summary\":", 12, &r->error);
+
 	json_open(&w, NULL, '{');
 	if (r->settings->shard.count > 1) {
 		json_put_u64(&w, "shard", r->settings->shard.index);
@@ -397,8 +423,8 @@ static void print_json_summary(struct report *r)
 	json_put_u64(&w, "bundle_bytes", r->totals.bundle_nbytes);
 	json_put_real(&w, "seconds", console_seconds_since(&r->start));
 	json_close(&w, '}');
-	buffer_append(&r->json, "}\n", 2, &r->error);
-	out(r, r->json.data, r->json.len);
+	ok = ok && !w.failed && buffer_append(&r->line, "}\n", 2, &r->error);
+	end_line(r, ok, stdout);
 }
 
 bool report_end(struct report *r, struct error *err)
@@ -428,5 +454,5 @@ void report_free(struct report *r)
 {
 	progress_bar_stop(&r->bar);
 	free(r->done);
-	buffer_free(&r->json);
+	buffer_free(&r->line);
 }

@@ -41,8 +41,8 @@ struct report {
 	bool shared;		/* results and bar share a terminal */
 	struct timespec start;
 	struct progress_bar bar;
-	struct buffer json;	/* the document, or the line, so far */
-	struct error error;	/* of standard output */
+	struct buffer line;	/* the one that is being built */
+	struct error error;	/* of one that could not be told */
 };
 
 bool report_begin(struct report *r, const struct settings *settings,

@@ -118,8 +118,12 @@ static bool list_folder(const char *path, struct others *o, struct error *err)
 		error_set_errno(err, "cannot read the folder");
 		return error_in(err, path, NULL);
 	}
-	while (ok && (d = readdir(folder)) != NULL)
+	while (errno = 0, ok && (d = readdir(folder)) != NULL)
 		ok = add_other(o, d->d_name, err);
+	if (ok && errno != 0) {
+		ok = error_set_errno(err, "cannot read the folder");
+		error_in(err, path, NULL);
+	}
 	closedir(folder);
 	return ok;
 }
@@ -186,9 +190,10 @@ static bool open_in_folder(struct there_member *m, struct error *difference,
 		return false;
 	if (lstat(path, &st) != 0) {
 		ok = errno == ENOENT && differs(difference, "is not there");
-		if (!ok)
+		if (!ok) {
 			error_set_errno(err, "cannot look for it");
-		error_in(err, path, NULL);
+			error_in(err, path, NULL);
+		}
 	} else if (!S_ISREG(st.st_mode)) {
 		differs(difference, "is no regular file");
 	} else {

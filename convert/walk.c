@@ -134,16 +134,20 @@ static bool add_file(struct walk *w, const char *path)
 	return true;
 }
 
-/* A folder's own fault is reported like a file's. */
-static bool add_folder_fault(struct walk *w, const char *path)
+/*
+ * The fault of a folder, or of what may be one, is reported like a file's.
+ * The root itself lacks the slash that root_len counts.
+ */
+static bool add_folder_fault(struct walk *w, const char *path,
+			     const char *what)
 {
 	int code = errno;
-	struct source *source = add(w->sources, path, path + w->root_len,
-				    w->err);
+	bool root = strlen(path) < w->root_len;
+	struct source *source = add(w->sources, path,
+				    root ? "" : path + w->root_len, w->err);
 
 	errno = code;
-	return source && add_fault(w->sources, source,
-				   "cannot read the folder", w->err);
+	return source && add_fault(w->sources, source, what, w->err);
 }
 
 static bool is_output(const struct walk *w, const struct stat *st)
@@ -152,14 +156,20 @@ static bool is_output(const struct walk *w, const struct stat *st)
 	       st->st_ino == w->output.st_ino;
 }
 
-static bool is_bundle(const char *path, struct error *err)
+/* Has it a policy spec?  False if that cannot be told: *err or errno says. */
+static bool look_for_spec(const char *path, bool *found, struct error *err)
 {
 	char *spec = file_join(path, BUNDLE_SPEC, err);
 	struct stat st;
-	bool found = spec && lstat(spec, &st) == 0;
+	int code;
 
+	if (!spec)
+		return false;
+	*found = lstat(spec, &st) == 0;
+	code = errno;
 	free(spec);
-	return found;
+	errno = code;
+	return *found || code == ENOENT || code == ENOTDIR;
 }
 
 static bool visit(struct walk *w, const char *path, unsigned char type)
@@ -169,7 +179,8 @@ static bool visit(struct walk *w, const char *path, unsigned char type)
 	if (type == DT_REG || type == DT_LNK)
 		return add_file(w, path);
 	if (lstat(path, &st) != 0)
-		return add_file(w, path);
+		return errno == ENOENT ? add_file(w, path) :
+		       add_folder_fault(w, path, "cannot look at it");
 	if (!S_ISDIR(st.st_mode))
 		return add_file(w, path);
 	if (is_output(w, &st) || emit_is_temporary(file_base_name(path)))
@@ -179,15 +190,18 @@ static bool visit(struct walk *w, const char *path, unsigned char type)
 
 static bool read_folder(struct walk *w, const char *path)
 {
+	bool bundle, ok = false;
 	DIR *folder;
 	struct dirent *d;
-	bool ok = false;
 
-	if (is_bundle(path, w->err))
+	if (!look_for_spec(path, &bundle, w->err))
+		return w->err->kind == ERROR_NONE &&
+		       add_folder_fault(w, path, "cannot look into the folder");
+	if (bundle)
 		return true;
 	folder = opendir(path);
 	if (!folder)
-		return add_folder_fault(w, path);
+		return add_folder_fault(w, path, "cannot read the folder");
 	while (errno = 0, (d = readdir(folder)) != NULL) {
 		char *child;
 		bool fine;
@@ -200,7 +214,8 @@ static bool read_folder(struct walk *w, const char *path)
 		if (!fine)
 			goto done;
 	}
-	ok = errno == 0 || add_folder_fault(w, path);
+	ok = errno == 0 ||
+	     add_folder_fault(w, path, "cannot read the folder");
 done:
 	closedir(folder);
 	return ok;
@@ -219,6 +234,18 @@ static bool walk_folder(struct walk *w, const char *root)
 	return ok;
 }
 
+/* A folder that is not there yet, in a dry run, cannot be met. */
+static bool look_at_output(struct walk *w)
+{
+	const char *output = w->filter->output;
+
+	w->have_output = output && stat(output, &w->output) == 0;
+	if (!output || w->have_output || errno == ENOENT)
+		return true;
+	error_set_errno(w->err, "cannot look at the folder");
+	return error_in(w->err, output, NULL);
+}
+
 bool walk_root(struct sources *sources, const char *root,
 	       const struct walk_filter *filter, struct error *err)
 {
@@ -228,8 +255,8 @@ bool walk_root(struct sources *sources, const char *root,
 	int status = stat(root, &st), code = errno;
 
 	if (status == 0 && S_ISDIR(st.st_mode)) {
-		w.have_output = filter->output &&
-				stat(filter->output, &w.output) == 0;
+		if (!look_at_output(&w))
+			return false;
 		w.root_len = strlen(root);
 		if (root[w.root_len - 1] != '/')
 			w.root_len++;

@@ -8,6 +8,8 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONVERTER = PROJECT / os.environ.get("MPT_BUILD", "build") / "mpt-convert"
+# Where tests that run it often keep their files, if there is such a place: fsync() is free.
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
 @dataclass

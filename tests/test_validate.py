@@ -468,13 +468,6 @@ def test_pipe(tmp_path, member, rule):
     assert_bad(folder, rule, "not a regular file", member)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_unreadable(tmp_path):
-    folder = make_folder(tmp_path, members())
-    (folder / DATA).chmod(0)
-    assert_bad(folder, "weights", "cannot open: Permission denied", DATA)
-
-
 def test_folder_that_should_be_a_bundle(tmp_path):
     (tmp_path / "run:v5").mkdir()
     assert_bad(tmp_path / "run:v5", "spec", "missing", SPEC)

@@ -49,21 +49,34 @@ static struct candidate *add(struct candidates *list, const char *path,
 	return c;
 }
 
-/* Record why a candidate cannot be read; errno says. */
+/* Record why a candidate cannot be read; lack of memory is not its fault. */
+static bool set_fault(struct candidates *list, struct candidate *c,
+		      const struct error *fault, struct error *err)
+{
+	struct error *kept;
+
+	if (fault->kind == ERROR_MEMORY) {
+		*err = *fault;
+		return false;
+	}
+	kept = arena_array(&list->arena, 1, sizeof(*kept), err);
+	if (!kept)
+		return false;
+	*kept = *fault;
+	c->error = kept;
+	return true;
+}
+
+/* Add a candidate that cannot be read; errno says why. */
 static bool add_fault(struct candidates *list, const char *path,
 		      const char *what, struct error *err)
 {
-	struct error fault = { 0 }, *kept;
+	struct error fault = { 0 };
 	struct candidate *c;
 
 	error_set_errno(&fault, "%s", what);
 	c = add(list, path, err);
-	kept = arena_array(&list->arena, 1, sizeof(*kept), err);
-	if (!c || !kept)
-		return false;
-	*kept = fault;
-	c->error = kept;
-	return true;
+	return c && set_fault(list, c, &fault, err);
 }
 
 static bool add_skip(struct walk *w, const char *path, const char *reason)
@@ -76,33 +89,40 @@ static bool add_skip(struct walk *w, const char *path, const char *reason)
 }
 
 /* Is there anything of this name in the folder?  *nbytes is its size. */
-static bool holds(const char *folder, const char *name, uint64_t *nbytes,
-		  struct error *err)
+static bool look_for(const char *folder, const char *name, bool *found,
+		     uint64_t *nbytes, struct error *err)
 {
 	char *path = file_join(folder, name, err);
 	struct stat st;
-	bool found = path && lstat(path, &st) == 0;
+	bool ok;
 
-	*nbytes = found && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	if (!path)
+		return false;
+	*found = lstat(path, &st) == 0;
+	*nbytes = *found && S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	ok = *found || errno == ENOENT || errno == ENOTDIR ||
+	     error_set_errno(err, "cannot look into the folder");
 	free(path);
-	return found;
+	return ok;
 }
 
 /* A folder whose name is no help is looked up: "." may be "run:v5". */
 static bool resolve_name(struct candidates *list, struct candidate *c,
 			 struct error *err)
 {
+	struct error fault = { 0 };
 	char *real;
 
 	if (strcmp(c->name, ".") != 0 && strcmp(c->name, "..") != 0)
 		return true;
 	real = realpath(c->path, NULL);
-	if (real) {
-		const char *name = file_base_name(real);
-
-		c->name = arena_copy(&list->arena, name, strlen(name), err);
-		free(real);
+	if (!real) {
+		error_set_errno(&fault, "cannot tell its name");
+		return set_fault(list, c, &fault, err);
 	}
+	c->name = arena_copy(&list->arena, file_base_name(real),
+			     strlen(file_base_name(real)), err);
+	free(real);
 	return c->name != NULL;
 }
 
@@ -114,18 +134,23 @@ static bool add_bundle(struct candidates *list, const char *path, bool named,
 		       bool *added, struct error *err)
 {
 	uint64_t spec_nbytes, weights_nbytes;
-	bool spec = holds(path, BUNDLE_SPEC, &spec_nbytes, err);
-	bool weights = holds(path, BUNDLE_WEIGHTS, &weights_nbytes, err);
+	struct error fault = { 0 };
 	struct candidate *c;
+	bool spec, weights;
+	bool seen = look_for(path, BUNDLE_SPEC, &spec, &spec_nbytes, &fault) &&
+		    look_for(path, BUNDLE_WEIGHTS, &weights, &weights_nbytes,
+			     &fault);
 
-	if (err->kind != ERROR_NONE)
-		return false;
-	*added = spec || (weights && named) ||
+	*added = !seen || spec || (weights && named) ||
 		 has_epoch(file_base_name(path), true);
 	if (!*added)
 		return true;
 	c = add(list, path, err);
-	if (!c || !resolve_name(list, c, err))
+	if (!c)
+		return false;
+	if (!seen)
+		return set_fault(list, c, &fault, err);
+	if (!resolve_name(list, c, err))
 		return false;
 	c->folder = true;
 	c->nbytes = weights_nbytes;

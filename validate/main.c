@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/interrupt.h"
 #include "formats/json.h"
 #include "validate/batch.h"
@@ -57,6 +58,17 @@ static void print_rules(void)
 		       list.rules[i].sentence);
 }
 
+static int finish_printing(void)
+{
+	struct error err = { 0 };
+
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return EXIT_GOOD;
+	error_set_errno(&err, "cannot write standard output");
+	error_print(stderr, program, &err);
+	return EXIT_USAGE;
+}
+
 /* Find, judge, report.  False if that could not be done. */
 static bool run(const struct settings *s, int *status, struct error *err)
 {
@@ -87,6 +99,8 @@ int main(int argc, char **argv)
 	struct error err = { 0 };
 	int status = EXIT_USAGE;
 
+	if (!file_occupy_standard())
+		return EXIT_USAGE;
 	if (!settings_parse(&settings, argc, argv, &err)) {
 		error_print(stderr, program, &err);
 		fprintf(stderr, "Try \"%s --help\".\n", program);
@@ -94,13 +108,13 @@ int main(int argc, char **argv)
 	}
 	if (settings.help) {
 		print_help();
-		status = EXIT_GOOD;
+		status = finish_printing();
 	} else if (settings.version) {
 		print_version();
-		status = EXIT_GOOD;
+		status = finish_printing();
 	} else if (settings.list_rules) {
 		print_rules();
-		status = EXIT_GOOD;
+		status = finish_printing();
 	} else {
 		interrupt_catch();
 		if (!run(&settings, &status, &err) &&

@@ -239,17 +239,7 @@ bool open_check_member(const struct container *c, const char *name,
 
 bool open_has_member(const struct container *c, const char *name)
 {
-	struct error ignored = { 0 };
-	struct stat st;
-	char *path;
-	bool found;
-
-	if (!c->folder)
-		return zip_find_member(&c->zip, name, strlen(name)) != NULL;
-	path = file_join(c->path, name, &ignored);
-	found = path && lstat(path, &st) == 0;
-	free(path);
-	return found;
+	return zip_find_member(&c->zip, name, strlen(name)) != NULL;
 }
 
 bool open_member(struct member *m, const struct container *c,

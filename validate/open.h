@@ -41,7 +41,7 @@ void open_container_close(struct container *c);
 bool open_check_member(const struct container *c, const char *name,
 		       struct error *err);
 
-/* True if open_check_member() would find anything of this name. */
+/* Has an archive, not a folder, anything of this name? */
 bool open_has_member(const struct container *c, const char *name);
 
 /* A member that is read from first to last.  Must not move while open. */

@@ -21,11 +21,20 @@ static const struct look {
 	[VERDICT_SKIPPED] = { "skipped", "\033[33m" },
 };
 
-/* Print r->line and empty it. */
+/*
+ * Print r->line and empty it.  One that could not be built whole is not
+ * printed: half of it would say something else.
+ */
 static void flush_line(struct report *r, FILE *stream)
 {
 	bool standard = stream == stdout;
 
+	if (r->fault.kind != ERROR_NONE) {
+		if (r->error.kind == ERROR_NONE)
+			r->error = r->fault;
+		r->fault = (struct error){ 0 };
+		r->line.len = 0;
+	}
 	if (r->line.len > 0 && (!standard || r->shared))
 		progress_bar_hide(&r->bar);
 	if (!(standard && r->broken) && r->line.len > 0 &&
@@ -50,11 +59,11 @@ static void flush(struct report *r)
 static void add_escaped(struct report *r, const char *text)
 {
 	size_t len = strlen(text), size = 4 * len + 1;
-	char *copy = memory_array(size, 1, &r->error);
+	char *copy = memory_array(size, 1, &r->fault);
 
 	if (copy)
 		buffer_append(&r->line, copy,
-			      text_escape(copy, size, text, len), &r->error);
+			      text_escape(copy, size, text, len), &r->fault);
 	free(copy);
 }
 
@@ -63,7 +72,7 @@ static void begin_line(struct report *r, enum verdict verdict,
 {
 	const struct look *look = &looks[verdict];
 
-	buffer_print(&r->line, &r->error, "%s%s%s ",
+	buffer_print(&r->line, &r->fault, "%s%s%s ",
 		     r->color ? look->color : "", look->word,
 		     r->color ? "\033[0m" : "");
 	add_escaped(r, path);
@@ -75,7 +84,7 @@ static void add_finding(struct report *r, const struct finding *f)
 	char reason[4 * sizeof(error)];
 
 	error_format_reason(&error, reason, sizeof(reason));
-	buffer_print(&r->line, &r->error, "%s [%s]\n", reason, f->rule->id);
+	buffer_print(&r->line, &r->fault, "%s [%s]\n", reason, f->rule->id);
 }
 
 static void print_bad(struct report *r, const char *path,
@@ -83,13 +92,13 @@ static void print_bad(struct report *r, const char *path,
 {
 	if (result->count == 0) {
 		begin_line(r, VERDICT_BAD, path);
-		buffer_print(&r->line, &r->error, ": out of memory\n");
+		buffer_print(&r->line, &r->fault, ": out of memory\n");
 	}
 	for (size_t i = 0; i < result->count; i++) {
 		if (!rules_is_error(&result->findings[i]))
 			continue;
 		begin_line(r, VERDICT_BAD, path);
-		buffer_print(&r->line, &r->error, ": ");
+		buffer_print(&r->line, &r->fault, ": ");
 		add_finding(r, &result->findings[i]);
 	}
 }
@@ -103,12 +112,12 @@ static void print_verdict(struct report *r, const char *path,
 		print_bad(r, path, result);
 	} else if (result->verdict == VERDICT_OK && !s->quiet) {
 		begin_line(r, VERDICT_OK, path);
-		buffer_print(&r->line, &r->error,
+		buffer_print(&r->line, &r->fault,
 			     ": %zu tensors, %" PRIu64 " bytes\n",
 			     result->tensor_count, result->nbytes);
 	} else if (result->verdict == VERDICT_SKIPPED && s->verbose) {
 		begin_line(r, VERDICT_SKIPPED, path);
-		buffer_print(&r->line, &r->error, ": %s\n", result->skip);
+		buffer_print(&r->line, &r->fault, ": %s\n", result->skip);
 	}
 	flush_line(r, stdout);
 }
@@ -119,9 +128,9 @@ static void print_notes(struct report *r, const char *path,
 	for (size_t i = 0; i < result->count; i++) {
 		if (rules_is_error(&result->findings[i]))
 			continue;
-		buffer_print(&r->line, &r->error, "mpt-validate: ");
+		buffer_print(&r->line, &r->fault, "mpt-validate: ");
 		add_escaped(r, path);
-		buffer_print(&r->line, &r->error, ": note: ");
+		buffer_print(&r->line, &r->fault, ": note: ");
 		add_finding(r, &result->findings[i]);
 	}
 	flush_line(r, stderr);
@@ -158,10 +167,10 @@ static void put_name(struct json_writer *w, const struct candidate *c)
 static void print_json(struct report *r, const struct candidate *c,
 		       const struct result *result)
 {
-	struct json_writer w = { .out = &r->line, .err = &r->error };
+	struct json_writer w = { .out = &r->line, .err = &r->fault };
 
 	if (r->settings->json && r->next > 0)
-		buffer_append(&r->line, ",\n", 2, &r->error);
+		buffer_append(&r->line, ",\n", 2, &r->fault);
 	json_open(&w, NULL, '{');
 	json_put_path(&w, "bundle", c->path);
 	json_put_string(&w, "verdict", looks[result->verdict].word);
@@ -178,7 +187,7 @@ static void print_json(struct report *r, const struct candidate *c,
 	json_close(&w, ']');
 	json_close(&w, '}');
 	if (r->settings->jsonl)
-		buffer_append(&r->line, "\n", 1, &r->error);
+		buffer_append(&r->line, "\n", 1, &r->fault);
 	flush_line(r, stdout);
 	if (r->settings->jsonl)
 		flush(r);
@@ -263,9 +272,9 @@ static void print_summary(const struct report *r)
 
 static void print_json_summary(struct report *r)
 {
-	struct json_writer w = { .out = &r->line, .err = &r->error };
+	struct json_writer w = { .out = &r->line, .err = &r->fault };
 
-	buffer_print(&r->line, &r->error, "\n],\"summary\":");
+	buffer_print(&r->line, &r->fault, "\n],\"summary\":");
 	json_open(&w, NULL, '{');
 	json_put_u64(&w, "ok", r->totals.ok);
 	json_put_u64(&w, "bad", r->totals.bad);
@@ -274,7 +283,7 @@ static void print_json_summary(struct report *r)
 	json_put_u64(&w, "bytes", r->totals.nbytes);
 	json_put_real(&w, "seconds", console_seconds_since(&r->start));
 	json_close(&w, '}');
-	buffer_print(&r->line, &r->error, "}\n");
+	buffer_print(&r->line, &r->fault, "}\n");
 	flush_line(r, stdout);
 }
 

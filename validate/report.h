@@ -38,6 +38,7 @@ struct report {
 	struct timespec start;
 	struct progress_bar bar;
 	struct buffer line;	/* what is printed next */
+	struct error fault;	/* of that line */
 	struct error error;	/* of standard output, or memory */
 };
 

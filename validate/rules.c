@@ -62,12 +62,12 @@ static const char *legacy_kind(const struct container *c)
 
 static bool check_legacy(struct subject *s, struct error *err)
 {
-	bool spec = open_has_member(&s->container, BUNDLE_SPEC);
-	bool mpt = text_ends_in(s->candidate->name, ".mpt");
+	bool mpt = text_ends_in(s->candidate->name, ".mpt"), spec;
 	const char *kind = NULL;
 
 	if (s->container.folder)
 		return true;
+	spec = open_has_member(&s->container, BUNDLE_SPEC);
 	if (s->candidate->doubtful && !spec)
 		s->something_else = "an archive without policy_spec.json and "
 				    "without an epoch in its name";

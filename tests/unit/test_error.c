@@ -115,6 +115,59 @@ static void test_long_name_loses_its_front(void **state)
 			    name + sizeof(name) - sizeof(err.member));
 }
 
+/* The file that was worked on leads; the one that broke is in the reason. */
+static void test_fault_in_another_file(void **state)
+{
+	static const struct {
+		const char *name;
+		struct error err;
+		const char *line;
+	} rows[] = {
+		{ "the same file",
+		  { ERROR_IO, 3, "in", "m", "why" }, "in: m: offset 3: why" },
+		{ "no file", { ERROR_MEMORY, 3, "", "m", "why" },
+		  "in: m: offset 3: why" },
+		{ "another", { ERROR_IO, ERROR_NO_OFFSET, "out/w", "", "why" },
+		  "in: out/w: why" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct error err = rows[i].err;
+		char line[4 * sizeof(struct error)];
+
+		CHECK(rows[i].name, !error_for(&err, "in"));
+		error_format(&err, line, sizeof(line));
+		check_text(rows[i].name, line, rows[i].line);
+	}
+	check_rows();
+}
+
+/* Whatever their lengths: the reason stays, the other name loses its front. */
+static void test_names_of_all_lengths(void **state)
+{
+	(void)state;
+	for (size_t named = 0; named < 512; named += 73) {
+		for (size_t len = 1; len < 512; len++) {
+			struct error err = { .kind = ERROR_IO };
+			char reason[sizeof(err.reason)];
+			size_t whole;
+
+			memset(err.path, 'p', named);
+			memset(err.reason, 'r', len);
+			memcpy(reason, err.reason, sizeof(reason));
+			error_for(&err, "in");
+			whole = strlen(err.reason);
+			CHECK("fits", whole >= len && whole < sizeof(reason));
+			CHECK("stays", strcmp(err.reason + whole - len,
+					      reason) == 0);
+			CHECK("is told", named == 0 || len > 504 ||
+			      whole > len + 2);
+		}
+	}
+	check_rows();
+}
+
 static const struct {
 	const char *name;
 	struct error err;
@@ -224,6 +277,8 @@ int main(void)
 		cmocka_unit_test(test_long_reason_is_cut),
 		cmocka_unit_test(test_inner_names_stay),
 		cmocka_unit_test(test_long_name_loses_its_front),
+		cmocka_unit_test(test_fault_in_another_file),
+		cmocka_unit_test(test_names_of_all_lengths),
 		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_format_into_any_room),
 		cmocka_unit_test(test_longest_line_is_whole),

@@ -3,49 +3,12 @@
 #include "base/file.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "tests/unit/check.h"
-
-/* Each test runs in an empty folder of its own. */
-static char folder[] = "/tmp/mpt-test-XXXXXX";
-
-static int remove_one(const char *path, const struct stat *st, int kind,
-		      struct FTW *place)
-{
-	(void)st;
-	(void)kind;
-	(void)place;
-	return remove(path);
-}
-
-static int enter(void **state)
-{
-	(void)state;
-	strcpy(folder + sizeof(folder) - 7, "XXXXXX");
-	return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
-}
-
-static int leave(void **state)
-{
-	(void)state;
-	return chdir("/") != 0 ||
-	       nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS) != 0;
-}
-
-static void put(const char *path, const char *text)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	fputs(text, f);
-	assert_int_equal(fclose(f), 0);
-}
+#include "tests/unit/own_folder.h"
 
 static void test_open_refuses(void **state)
 {
@@ -211,6 +174,57 @@ static void test_create_refuses(void **state)
 	check_rows();
 }
 
+/* By name in a folder: what a link leads to is neither read nor written. */
+static void test_names_in_a_folder(void **state)
+{
+	static const struct {
+		const char *name;
+		enum error_kind kind;
+		const char *open, *create;
+	} rows[] = {
+		{ "file", ERROR_NONE, NULL, "cannot create: File exists" },
+		{ "link", ERROR_IO, "cannot open: Too many levels",
+		  "cannot create: File exists" },
+		{ "dangling", ERROR_IO, "cannot open: Too many levels",
+		  "cannot create: File exists" },
+		{ "fifo", ERROR_UNSUPPORTED, "not a regular file",
+		  "cannot create: File exists" },
+		{ "new", ERROR_IO, "cannot open: No such file", NULL },
+	};
+	struct folder here = opened(".");
+
+	(void)state;
+	put("file", "kept");
+	assert_int_equal(symlink("file", "link"), 0);
+	assert_int_equal(symlink("target", "dangling"), 0);
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct error open_err = { 0 }, create_err = { 0 };
+		struct file f;
+		char path[32];
+
+		snprintf(path, sizeof(path), "./%s", rows[i].name);
+		CHECK(rows[i].name, file_open_in(&f, &here, rows[i].name,
+						 &open_err) == !rows[i].open);
+		if (rows[i].open)
+			check_fault(rows[i].name, &open_err, rows[i].kind,
+				    ERROR_NO_OFFSET, rows[i].open);
+		check_text(rows[i].name, rows[i].open ? open_err.path : f.path,
+			   path);
+		file_discard(&f);
+		CHECK(rows[i].name, file_create_in(&f, &here, rows[i].name,
+						   &create_err) ==
+		      !rows[i].create);
+		if (rows[i].create)
+			check_fault(rows[i].name, &create_err, ERROR_IO,
+				    ERROR_NO_OFFSET, rows[i].create);
+		file_discard(&f);
+	}
+	assert_int_equal(access("target", F_OK), -1);
+	folder_close(&here);
+	check_rows();
+}
+
 static void test_unnamed_file(void **state)
 {
 	struct error err = { 0 };
@@ -297,50 +311,6 @@ static void test_full_file(void **state)
 		    "cannot write: File too large");
 	check_text("full", err.path, "f");
 	file_discard(&f);
-	check_rows();
-}
-
-/* Whatever has the name keeps it, and the file its own. */
-static void test_rename_new(void **state)
-{
-	static const struct {
-		const char *name, *from, *to;
-		bool renamed;
-		const char *reason;	/* NULL: no fault */
-	} rows[] = {
-		{ "a file in the way", "ours", "file", false, NULL },
-		{ "a folder in the way", "ours", "folder", false, NULL },
-		{ "a link in the way", "ours", "link", false, NULL },
-		{ "itself", "ours", "ours", false, NULL },
-		{ "no folder to go to", "ours", "none/new", false,
-		  "cannot rename the finished file: No such file" },
-		{ "a new name", "ours", "new", true, NULL },
-		{ "in another folder", "new", "folder/new", true, NULL },
-		{ "no such file", "new", "newer", false,
-		  "cannot rename the finished file: No such file" },
-	};
-
-	(void)state;
-	put("ours", "x");
-	put("file", "y");
-	assert_int_equal(mkdir("folder", 0777), 0);
-	assert_int_equal(symlink("none", "link"), 0);
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		const char *row = rows[i].name;
-		struct error err = { 0 };
-		bool renamed = !rows[i].renamed;
-
-		CHECK(row, file_rename_new(rows[i].from, rows[i].to, &renamed,
-					   &err) == !rows[i].reason);
-		CHECK(row, renamed == rows[i].renamed);
-		if (!rows[i].reason)
-			continue;
-		check_fault(row, &err, ERROR_IO, ERROR_NO_OFFSET,
-			    rows[i].reason);
-		check_text(row, err.path, rows[i].to);
-	}
-	assert_int_equal(access("folder/new", F_OK), 0);
-	assert_int_equal(access("ours", F_OK), -1);
 	check_rows();
 }
 
@@ -456,8 +426,6 @@ static void test_base_name(void **state)
 	check_rows();
 }
 
-#define IN_A_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,10 +435,10 @@ int main(void)
 		IN_A_FOLDER(test_changed_files),
 		IN_A_FOLDER(test_create_and_write),
 		IN_A_FOLDER(test_create_refuses),
+		IN_A_FOLDER(test_names_in_a_folder),
 		IN_A_FOLDER(test_unnamed_file),
 		IN_A_FOLDER(test_system_refuses),
 		IN_A_FOLDER(test_full_file),
-		IN_A_FOLDER(test_rename_new),
 		IN_A_FOLDER(test_sync_folder),
 		IN_A_FOLDER(test_make_folders),
 		IN_A_FOLDER(test_join),
