@@ -41,9 +41,10 @@ sources = $(wildcard $(addsuffix /*.c,$1))
 objs = $(patsubst %.c,$B/%.o,$(call sources,$1))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(call sources,tests/unit))
 DRIVERS := $(patsubst tests/drivers/%.c,$B/tests/drivers/%,$(call sources,tests/drivers))
+FAULTY := $(addprefix $B/tests/faults/,mpt-convert mpt-validate)
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ:%=$B/tests/fuzz/fuzz_%)
-SRC := $(call sources,base formats convert convert/unpickler validate tests/unit tests/drivers tests/mischief tests/fuzz)
+SRC := $(call sources,base formats convert convert/unpickler validate tests/unit tests/drivers tests/faults tests/mischief tests/fuzz)
 
 all: $(addprefix $B/,$(PROGRAMS))		## build the programs
 
@@ -63,12 +64,17 @@ $B/convert/unpickler/restricted_code.o: $B/convert/unpickler/restricted_code.c
 	$(CC) $(BUILD_PP) $(BUILD_CF) -c -o $@ $<
 
 $(UNIT_TESTS): $B/tests/unit/%: $B/tests/unit/%.o $(call objs,formats base)
-	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ -lcmocka $(PKG_LD)
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ -lcmocka $(PKG_LD)
 $(filter $B/tests/unit/convert_%,$(UNIT_TESTS)): $(filter-out %/main.o,$(call objs,convert))
-$B/tests/unit/convert_allocation: TEST_LD = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup,--wrap=free
 # A helper that does what a pickle would have it do.
 $B/tests/mischief/mpt-unpickler: $(HELPER) $B/tests/mischief/mischief.o
 	$(CC) $(BUILD_CF) $(LDFLAGS) -Wl,--wrap=read,--wrap=seccomp_load -o $@ $^ $(HELPER_LD) $(PY_LD)
+# The programs again; a test can let any call of the system fail in these.
+$B/tests/faults/mpt-convert: $(call objs,convert)
+$B/tests/faults/mpt-validate: $(call objs,validate)
+$(FAULTY): $(call objs,formats base tests/faults) tests/faults/wrapped | $B/mpt-unpickler
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,@tests/faults/wrapped $(PKG_LD)
+	ln -sf ../../mpt-unpickler $(@D)
 $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
 $B/tests/drivers/convert_paced: $(call objs,convert)
@@ -92,7 +98,7 @@ $B/flags: FORCE					# changed settings rebuild everything
 	cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 -include $(patsubst %.c,$B/%.d,$(SRC))
 
-tests: all $(UNIT_TESTS) $(DRIVERS) $B/tests/mischief/mpt-unpickler $(FUZZERS)	## build the programs and the test programs
+tests: all $(UNIT_TESTS) $(DRIVERS) $(FAULTY) $B/tests/mischief/mpt-unpickler $(FUZZERS)	## build the programs and the test programs
 check: tests					## run all tests (needs what tests/requirements.txt names)
 	MPT_BUILD=$(abspath $B) $(PYTHON) -m pytest tests
 fuzzers: $(FUZZERS)
