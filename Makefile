@@ -126,6 +126,16 @@ fuzz-cover: all					## how much of the parsers the seeds reach (gcc)
 demo: all					## convert fixtures/legacy and validate the result
 	sh fixtures/demo.sh $(abspath $B)
 
+BENCH := $(patsubst bench/%.c,$B/bench/%,$(call sources,bench))
+-include $(BENCH:=.d)
+$(BENCH): $B/bench/%: $B/bench/%.o
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
+bench: all $(BENCH)				## compare with the alternatives, in minutes
+	$(PYTHON) bench/compare.py --build $B
+bench-quick: all $(BENCH)			## the same on less, in a minute
+	$(PYTHON) bench/compare.py --build $B --quick
+.PHONY: bench bench-quick
+
 install: all					## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man1
 	install $B/mpt-convert $B/mpt-validate $(DESTDIR)$(bindir)

@@ -1,0 +1,145 @@
+"""The table of a benchmark: medians and spreads, ratios, and which goals were reached."""
+
+import datetime
+import os
+import platform
+import re
+import statistics
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
+CORES = len(os.sched_getaffinity(0))
+OURS, LIMIT = "mpt-bundle", "limit"
+HEAD = "case", "", "seconds", "CPU s", "RSS MiB", "times", "of CPU", "goal"
+
+
+class Took(NamedTuple):
+    """One run of one contestant."""
+
+    wall: float
+    cpu: float
+    rss_mib: float
+    written: int
+
+
+class Goal(NamedTuple):
+    """A rival must take so many times as long as we; we at most so many as the limit."""
+
+    rival: str
+    times: float
+
+
+def median(runs, field):
+    return statistics.median(getattr(run, field) for run in runs)
+
+
+def spread(values, form):
+    return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
+
+
+def times(took, contestant, field):
+    """Within each round: the rival's over ours, or ours over the limit's."""
+    over, under = took[contestant], took[OURS]
+    if contestant == LIMIT:
+        over, under = under, over
+    pairs = zip(over, under, strict=True)
+    return [getattr(a, field) / max(getattr(b, field), 1e-6) for a, b in pairs]
+
+
+def own_goals(match, took):
+    """(what was asked of us alone, whether it was reached)"""
+    rss = max(run.rss_mib for run in took[OURS])
+    yield f"<= {match.rss_mib} MiB", rss <= match.rss_mib
+    if match.seconds:
+        limit = match.seconds
+        yield f"<= {limit * 1e3:g} ms", median(took[OURS], "wall") <= limit
+    if match.no_larger_than:
+        other = took[match.no_larger_than][0].written
+        yield "no larger", took[OURS][0].written <= other
+
+
+def goal_against(match, took, contestant):
+    for goal in match.goals:
+        if goal.rival == contestant:
+            found = statistics.median(times(took, contestant, "wall"))
+            if contestant == LIMIT:
+                yield f"<= {goal.times:g}", found <= goal.times
+            else:
+                yield f">= {goal.times:g}", found >= goal.times
+
+
+def row_of(match, took, contestant):
+    """A line of the table, and whether its goals were reached."""
+    runs, ours = took[contestant], contestant == OURS
+    if ours:
+        goals = list(own_goals(match, took))
+        ratios = "", ""
+    else:
+        goals = list(goal_against(match, took, contestant))
+        cpu = statistics.median(times(took, contestant, "cpu"))
+        ratios = spread(times(took, contestant, "wall"), ".2f"), f"{cpu:.2f}"
+    verdicts = [f"{text} {'ok' if good else '**missed**'}" for text, good in goals]
+    cells = (
+        match.title if ours else "", contestant,
+        spread([run.wall for run in runs], ".3f"), f"{median(runs, 'cpu'):.3f}",
+        f"{max(run.rss_mib for run in runs):.0f}", *ratios, ", ".join(verdicts),
+    )  # fmt: skip
+    return cells, all(good for _, good in goals)
+
+
+def rows_of(match, took):
+    """The lines of one match, and whether all its goals were reached."""
+    rows = [row_of(match, took, contestant) for contestant in took]
+    return [cells for cells, _ in rows], all(good for _, good in rows)
+
+
+def plain(rows):
+    widths = [max(len(row[i]) for row in [HEAD, *rows]) for i in range(len(HEAD))]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [HEAD, *rows]]
+    return "\n".join(lines)
+
+
+def markdown(rows):
+    lines = [HEAD, ("---",) * len(HEAD), *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def machine():
+    """Nothing that tells one machine of a kind from another."""
+    cpu = re.search(r"^model name\s*: (.*)", Path("/proc/cpuinfo").read_text(), re.M)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    packages = [f"{name} {version(name)}" for name in ("torch", "numpy", "safetensors")]
+    return (
+        f"{CORES} cores ({cpu[1] if cpu else platform.machine()}), {memory:.0f} GB of "
+        f"memory, Linux {platform.release().partition('-')[0]}, Python "
+        f"{platform.python_version()}, {', '.join(packages)}"
+    )
+
+
+TEXT = """# Results
+
+Written by `make bench`; see the head of `compare.py`.
+
+{date}, {rounds} rounds, on {machine}.
+{sizes}.
+A is a torch archive, B a zip with a deflated policy.pt, C an mpt zip, D a pre-zip stream;
+each has 67 tensors of gaussian values.
+
+Seconds and times are the median (least to greatest) of the rounds. A rival's *times* is
+its time over ours in the same round; that of *limit* is ours over its. *torch* is a loop
+of `torch.load` and `save_file`, with `mmap=True` for the large archive; *numpy* is the
+same without torch, around a restricted unpickler; *limit* is a C program that reads,
+inflates, sums and writes the same bytes, checks nothing and knows no format. RSS is that
+of the largest process. Sources are in memory, outputs on tmpfs, and what all but *cp* and
+*limit* write is the same byte for byte.
+
+{table}"""
+
+
+def record(rows, sizes, rounds):
+    RESULTS.write_text(TEXT.format(
+        date=datetime.date.today().isoformat(), machine=machine(), rounds=rounds,
+        sizes=";\n".join(sizes), table=markdown(rows),
+    ))  # fmt: skip
