@@ -27,6 +27,7 @@ void scratch_free(struct scratch *s)
 	gather_free(&s->gather);
 	zip_write_free(s->zip);
 	free(s->buffer);
+	free(s->held);
 	*s = (struct scratch){ 0 };
 }
 

@@ -36,12 +36,14 @@ struct scratch {
 	struct gather gather;
 	struct zip_writer *zip;	/* or NULL yet */
 	uint8_t *buffer;	/* SCRATCH_BUFFER_SIZE bytes, or NULL yet */
+	uint8_t *held;		/* SCRATCH_HELD_SIZE bytes, or NULL yet */
 	const char *spill_folder;	/* for unnamed temporary files */
 	const char *state_dict_path;	/* which to take of several, or NULL */
 	struct progress_work work;	/* the file that is read */
 };
 
 #define SCRATCH_BUFFER_SIZE (1u << 20)
+#define SCRATCH_HELD_SIZE (4u << 20)
 
 /* Both strings are borrowed. */
 bool scratch_init(struct scratch *s, const char *spill_folder,
@@ -73,6 +75,7 @@ struct checkpoint {
 	uint64_t tensors_limit;		/* bytes they may take in all */
 	uint64_t pickle_limit;		/* bytes a pickle may have */
 	uint64_t spill_used;
+	struct reader_bytes held;	/* inflated, in the thread's scratch */
 	struct reader source, inner;	/* the file; policy.pt in it */
 	struct zip outer, archive;
 	struct zip_stream *stream;	/* mpt zip: at the first element */

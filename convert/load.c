@@ -76,22 +76,35 @@ bool load_spill_bytes(struct checkpoint *c, const uint8_t *bytes, size_t len,
 	       show_spilled(c, len, spilled, err);
 }
 
-bool load_spill_member(struct checkpoint *c, const struct zip *zip,
-		       const struct zip_member *member,
-		       const struct reader *bytes, struct scratch *scratch,
-		       struct reader *spilled, struct error *err)
+/* Behind what is held already: members to come must not move it. */
+static bool hold_member(struct checkpoint *c, struct zip_stream *stream,
+			size_t len, struct scratch *scratch,
+			struct reader *held, struct error *err)
 {
-	struct zip_stream *stream = NULL;
-	uint64_t left = member->usize;
-	bool ok = false;
+	size_t start = c->held.len;
+	struct reader all;
+
+	if (!scratch->held)
+		scratch->held = malloc(SCRATCH_HELD_SIZE);
+	if (!scratch->held)
+		return error_set_memory(err, SCRATCH_HELD_SIZE);
+	if (!zip_stream_read(stream, scratch->held + start, len, err) ||
+	    !zip_stream_finish(stream, err))
+		return false;
+	progress_moved(&scratch->work, len);
+	c->held = (struct reader_bytes){ scratch->held, start + len };
+	all = reader_memory(&c->held);
+	return reader_window(held, &all, start, len, err);
+}
+
+static bool spill_member(struct checkpoint *c, struct zip_stream *stream,
+			 uint64_t len, struct scratch *scratch,
+			 struct reader *spilled, struct error *err)
+{
+	uint64_t left = len;
 
 	if (!open_spill(c, scratch, err))
 		return false;
-	stream = zip_stream_open(zip, member, bytes, err);
-	if (!stream)
-		return false;
-	/* As much again will be written later, more or less. */
-	progress_want(&scratch->work, 2 * left);
 	while (left > 0) {
 		size_t n = left < SCRATCH_BUFFER_SIZE ? (size_t)left
 						      : SCRATCH_BUFFER_SIZE;
@@ -99,13 +112,32 @@ bool load_spill_member(struct checkpoint *c, const struct zip *zip,
 		if (!interrupt_check(err) ||
 		    !zip_stream_read(stream, scratch->buffer, n, err) ||
 		    !append_spill(c, scratch->buffer, n, err))
-			goto done;
+			return false;
 		progress_moved(&scratch->work, n);
 		left -= n;
 	}
-	ok = zip_stream_finish(stream, err) &&
-	     show_spilled(c, member->usize, spilled, err);
-done:
+	return zip_stream_finish(stream, err) &&
+	       show_spilled(c, len, spilled, err);
+}
+
+bool load_spill_member(struct checkpoint *c, const struct zip *zip,
+		       const struct zip_member *member,
+		       const struct reader *bytes, struct scratch *scratch,
+		       struct reader *spilled, struct error *err)
+{
+	uint64_t len = member->usize;
+	struct zip_stream *stream = zip_stream_open(zip, member, bytes, err);
+	bool ok;
+
+	if (!stream)
+		return false;
+	/* As much again will be written later, more or less. */
+	progress_want(&scratch->work, 2 * len);
+	if (len <= SCRATCH_HELD_SIZE - c->held.len)
+		ok = hold_member(c, stream, (size_t)len, scratch, spilled,
+				 err);
+	else
+		ok = spill_member(c, stream, len, scratch, spilled, err);
 	zip_stream_close(stream);
 	return ok;
 }

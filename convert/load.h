@@ -62,8 +62,9 @@ bool load_spill_bytes(struct checkpoint *c, const uint8_t *bytes, size_t len,
 		      struct error *err);
 
 /*
- * Inflate a member into the checkpoint's unnamed temporary file and show it
- * there.  CRC verified.
+ * Inflate a member, so that it can be read at offsets: into the thread's
+ * buffer while there is room, else into the checkpoint's unnamed temporary
+ * file.  CRC verified.
  */
 bool load_spill_member(struct checkpoint *c, const struct zip *zip,
 		       const struct zip_member *member,

@@ -1,8 +1,8 @@
 /*
  * load_policy_zip.c - a zip with what torch.save wrote in it, as policy.pt
  *
- * The inner file is deflated as a whole, and it is read at offsets: so it
- * is inflated into an unnamed temporary file first.
+ * The inner file is deflated, and it is read at offsets: so it is inflated
+ * first, as a whole.
  */
 #include "convert/load.h"
 

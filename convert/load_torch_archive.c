@@ -185,7 +185,7 @@ static bool key_is_safe(const char *key, size_t len)
 	return true;
 }
 
-/* Stored bytes are read where they are; deflated ones are spilled first. */
+/* Stored bytes are read where they are; deflated ones are inflated first. */
 static bool open_storage(struct checkpoint *c, const struct kind *kind,
 			 const struct reader *bytes,
 			 const struct pickle_storage *wanted,

@@ -1,6 +1,7 @@
 """Which files mpt-convert takes, where their bundles go, and what else it leaves alone."""
 
 import hashlib
+import io
 import json
 import os
 import random
@@ -14,6 +15,8 @@ import zipfile
 import mpt_zip
 import numpy
 import pytest
+import safetensors.torch
+import torch
 from converter import CONVERTER, PROJECT, convert, files_below
 from test_convert import GOOD, NOTHING, SOME_FAILED, run, summary
 
@@ -429,6 +432,42 @@ def test_nothing_is_left_in_the_folder_for_temporaries(tmp_path):
     legacy = PROJECT / "fixtures/legacy"
     assert run(tmp_path, legacy, "-o", "out", env=env).exit == SOME_FAILED
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+# ---- what has to be inflated first ----
+
+# Held in memory as long as they come to 4 MiB, else in a temporary file.
+FLOATS_PER_MIB = 1 << 18
+DEFLATED_STORAGES = {
+    "held": 3 * FLOATS_PER_MIB,
+    "no room for this": 2 * FLOATS_PER_MIB,
+    "up to the last byte": FLOATS_PER_MIB,
+    "nor for this": 1,
+    "larger than all the room": 5 * FLOATS_PER_MIB,
+}
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["storages", "policy.pt"])
+def test_deflated_storages(tmp_path, whole):
+    values = numpy.random.default_rng(1)
+    weights = {
+        name: torch.from_numpy(values.standard_normal(count, numpy.float32))
+        for name, count in DEFLATED_STORAGES.items()
+    }
+    archive = io.BytesIO()
+    torch.save(weights, archive)
+    with zipfile.ZipFile(tmp_path / "r:v1.mpt", "w", zipfile.ZIP_DEFLATED) as target:
+        if whole:
+            target.writestr("policy.pt", archive.getvalue())
+        else:
+            with zipfile.ZipFile(archive) as source:
+                for name in source.namelist():
+                    target.writestr(name, source.read(name))
+    safetensors.torch.save_file(weights, tmp_path / "expected")
+    options = "-o", "out", "--architecture", "a.B", "-q"
+    assert run(tmp_path, "r:v1.mpt", *options).exit == GOOD
+    written = (tmp_path / "out/r:v1/weights.safetensors").read_bytes()
+    assert written == (tmp_path / "expected").read_bytes()
 
 
 # ---- the helper ----
