@@ -24,6 +24,7 @@ bool scratch_init(struct scratch *s, const char *spill_folder,
 void scratch_free(struct scratch *s)
 {
 	helper_stop(&s->helper);
+	recall_free(&s->recall);
 	gather_free(&s->gather);
 	zip_write_free(s->zip);
 	free(s->buffer);

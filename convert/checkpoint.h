@@ -22,6 +22,7 @@
 #include "base/reader.h"
 #include "convert/gather.h"
 #include "convert/notes.h"
+#include "convert/recall.h"
 #include "convert/sink.h"
 #include "convert/unpickle.h"
 #include "formats/safetensors.h"
@@ -32,6 +33,7 @@
 /* What a thread keeps from one checkpoint to the next.  Zeroed is valid. */
 struct scratch {
 	struct helper helper;
+	struct recall recall;
 	unsigned max_expansion;	/* see limits_tensors() */
 	struct gather gather;
 	struct zip_writer *zip;	/* or NULL yet */

@@ -116,6 +116,19 @@ static bool keep_globals(struct checkpoint *c,
 	return c->globals != NULL;
 }
 
+static bool ask(struct scratch *scratch, const struct pickle_request *request,
+		struct pickle_index *index, struct error *err)
+{
+	struct recall *recall = &scratch->recall;
+
+	if (recall_has(recall, request))
+		return pickle_index_parse(index, recall->answer,
+					  recall->answer_len, err);
+	return unpickle_index(&scratch->helper, request, index, err) &&
+	       recall_keep(recall, request, index->answer, index->answer_len,
+			   err);
+}
+
 bool storages_index(struct checkpoint *c, enum unpickler_layout layout,
 		    const void *pickle, size_t len, struct scratch *scratch,
 		    struct pickle_index *index, struct error *err)
@@ -125,7 +138,7 @@ bool storages_index(struct checkpoint *c, enum unpickler_layout layout,
 		.pickle = pickle, .len = len,
 	};
 
-	if (!unpickle_index(&scratch->helper, &request, index, err))
+	if (!ask(scratch, &request, index, err))
 		return false;
 	if (!index->not_a_policy)
 		return keep_globals(c, index, err);

@@ -84,6 +84,7 @@ static bool ask_and_parse(struct helper *helper,
 		return false;
 	if (pickle_index_parse(index, answer, len, err)) {
 		index->answer = answer;
+		index->answer_len = len;
 		return true;
 	}
 	free(answer);

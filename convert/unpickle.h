@@ -60,6 +60,7 @@ struct pickle_index {
 	const char **globals;	/* "module name", in order of first use */
 	size_t global_count;
 	uint8_t *answer;	/* what storages' bytes borrow from; owned */
+	size_t answer_len;
 	bool not_a_policy;		/* e.g. a trainer state; why is in
 					   notes[0], and nothing else is set */
 };

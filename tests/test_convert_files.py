@@ -434,6 +434,26 @@ def test_nothing_is_left_in_the_folder_for_temporaries(tmp_path):
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+def test_files_with_one_pickle(tmp_path):
+    """What the helper said of the first is not forgotten, nor mixed with others."""
+    (tmp_path / "run").mkdir()
+    for epoch in range(6):
+        weights = {"a": torch.full((2, 3), epoch), "b": torch.full((4,), epoch / 2)}
+        if epoch == 3:
+            weights["c"] = torch.zeros(1)
+        torch.save(weights, tmp_path / f"run/r:v{epoch}.pt")
+        safetensors.torch.save_file(weights, tmp_path / f"{epoch}.expected")
+    options = "-j1", "-o", "out", "--architecture", "a.B", "--jsonl"
+    done = run(tmp_path, "run", *options)
+    assert done.exit == GOOD
+    for epoch in range(6):
+        written = (tmp_path / f"out/r:v{epoch}/weights.safetensors").read_bytes()
+        assert written == (tmp_path / f"{epoch}.expected").read_bytes()
+    rows = done.rows().values()
+    assert sorted(row["tensors"] for row in rows) == [2, 2, 2, 2, 2, 3]
+    assert len({str(row["globals"]) for row in rows}) == 1
+
+
 # ---- what has to be inflated first ----
 
 # Held in memory as long as they come to 4 MiB, else in a temporary file.
