@@ -49,7 +49,9 @@ static bool copy_dense(const struct tensor *t, struct storage *s,
 		size_t n = left < SIZE_MAX ? (size_t)left : SIZE_MAX;
 		uint8_t *room = sink_reserve(sink, &n, err);
 
-		if (!room || !interrupt_check(err) ||
+		if (!room)
+			return false;	/* a fault of the output */
+		if (!interrupt_check(err) ||
 		    !reader_read(&s->bytes, t->start + done, room, n, err))
 			return error_in(err, NULL, s->name);
 		if (sum)
