@@ -1,13 +1,13 @@
 /*
  * limit.c - the least that any converter must do: move the same bytes
  *
- *	limit THREADS PLAN [OUT]
+ *	limit THREADS PLAN [OUT [zip]]
  *
  * For each line of PLAN (see corpus.py) the span of the source is read in
  * steps of 1 MiB, inflated if it is deflated, summed, and written to
- * OUT/<bundle>/weights.safetensors, beside a policy_spec.json of usual size.
- * Without OUT it is only read and summed.  Nothing is checked, nothing is made
- * durable, and no format is known.
+ * OUT/<bundle>/weights.safetensors, beside a policy_spec.json of usual size;
+ * or with "zip" deflated to OUT/<bundle>.  Without OUT it is only read and
+ * summed.  Nothing is checked, nothing is made durable, and no format is known.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,9 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#ifdef BENCH_ISAL
-#include <isa-l/crc.h>
-#include <isa-l/igzip_lib.h>
+#ifdef HAVE_ISAL
+#include <isa-l.h>
 #else
 #include <zlib.h>
 #endif
@@ -38,9 +37,11 @@ struct line {
 
 /* A thread's own. */
 struct buffers {
-	uint8_t *in, *out;
+	uint8_t *in, *out, *packed;
 	uint32_t crc;
 };
+
+static bool zip;
 
 static void die(const char *what)
 {
@@ -50,7 +51,7 @@ static void die(const char *what)
 
 static uint32_t sum(uint32_t crc, const uint8_t *bytes, size_t len)
 {
-#ifdef BENCH_ISAL
+#ifdef HAVE_ISAL
 	return crc32_gzip_refl(crc, bytes, len);
 #else
 	return (uint32_t)crc32_z(crc, bytes, len);
@@ -69,9 +70,41 @@ static size_t read_step(int fd, uint8_t *to, uint64_t *offset, uint64_t *left)
 	return (size_t)n;
 }
 
-static void put(struct buffers *b, int to, const uint8_t *bytes, size_t len)
+/* Each step of its own: what that costs in size is nothing. */
+static size_t deflate_step(struct buffers *b, uint8_t *bytes, size_t len)
+{
+#ifdef HAVE_ISAL
+	static _Thread_local uint8_t level_buffer[ISAL_DEF_LVL1_DEFAULT];
+	static _Thread_local struct isal_zstream s;
+
+	isal_deflate_stateless_init(&s);
+	s.level = 1;
+	s.level_buf = level_buffer;
+	s.level_buf_size = sizeof(level_buffer);
+	s.end_of_stream = 1;
+	s.next_in = bytes;
+	s.avail_in = (uint32_t)len;
+	s.next_out = b->packed;
+	s.avail_out = 2 * STEP;
+	if (isal_deflate_stateless(&s) != COMP_OK)
+		die("deflate");
+	return s.total_out;
+#else
+	uLongf packed = 2 * STEP;
+
+	if (compress2(b->packed, &packed, bytes, len, 6) != Z_OK)
+		die("deflate");
+	return packed;
+#endif
+}
+
+static void put(struct buffers *b, int to, uint8_t *bytes, size_t len)
 {
 	b->crc = sum(b->crc, bytes, len);
+	if (zip && len > 0) {
+		len = deflate_step(b, bytes, len);
+		bytes = b->packed;
+	}
 	if (to >= 0 && write(to, bytes, len) != (ssize_t)len)
 		die("write");
 }
@@ -87,7 +120,7 @@ static void copy(struct buffers *b, const struct line *l, int from, int to)
 	}
 }
 
-#ifdef BENCH_ISAL
+#ifdef HAVE_ISAL
 static void inflate_all(struct buffers *b, const struct line *l, int from,
 			int to)
 {
@@ -150,7 +183,7 @@ static int create(const char *folder, const char *name)
 	return fd;
 }
 
-/* OUT/<run>/<bundle> */
+/* The folder OUT/<run>, and in it <bundle>, if that is one. */
 static void make_bundle(char *folder, size_t size, const char *out,
 			const char *bundle)
 {
@@ -159,7 +192,7 @@ static void make_bundle(char *folder, size_t size, const char *out,
 	snprintf(folder, size, "%s/%.*s", out, run, bundle);
 	mkdir(folder, 0777);
 	snprintf(folder, size, "%s/%s", out, bundle);
-	if (mkdir(folder, 0777) != 0)
+	if (!zip && mkdir(folder, 0777) != 0)
 		die(folder);
 }
 
@@ -173,13 +206,16 @@ static void convert(struct buffers *b, const struct line *l, const char *out)
 		die(l->source);
 	if (out) {
 		make_bundle(folder, sizeof(folder), out, l->bundle);
-		to = create(folder, "weights.safetensors");
+		to = zip ? create(out, l->bundle)
+			 : create(folder, "weights.safetensors");
 	}
 	(l->deflated ? inflate_all : copy)(b, l, from, to);
 	close(from);
 	if (!out)
 		return;
 	close(to);
+	if (zip)
+		return;
 	to = create(folder, "policy_spec.json");
 	if (write(to, spec, sizeof(spec)) != sizeof(spec))
 		die("write");
@@ -219,22 +255,24 @@ int main(int argc, char **argv)
 	struct line *lines;
 	uint32_t all = 0;
 
-	if (argc < 3 || argc > 4 || atoi(argv[1]) < 1) {
-		fputs("usage: limit THREADS PLAN [OUT]\n", stderr);
+	if (argc < 3 || argc > 5 || atoi(argv[1]) < 1) {
+		fputs("usage: limit THREADS PLAN [OUT [zip]]\n", stderr);
 		return 2;
 	}
+	zip = argc == 5;
 	lines = read_plan(argv[2], &count);
-	if (argc == 4 && mkdir(argv[3], 0777) != 0 && errno != EEXIST)
+	if (argc > 3 && mkdir(argv[3], 0777) != 0 && errno != EEXIST)
 		die(argv[3]);
 #pragma omp parallel num_threads(atoi(argv[1])) reduction(^ : all)
 	{
-		struct buffers b = { malloc(STEP), malloc(STEP), 0 };
+		struct buffers b = { malloc(STEP), malloc(STEP),
+				     malloc(2 * STEP), 0 };
 
-		if (!b.in || !b.out)
+		if (!b.in || !b.out || !b.packed)
 			die("memory");
 #pragma omp for schedule(dynamic, 1)
 		for (size_t i = 0; i < count; i++)
-			convert(&b, &lines[i], argc == 4 ? argv[3] : NULL);
+			convert(&b, &lines[i], argc > 3 ? argv[3] : NULL);
 		all ^= b.crc;
 	}
 	printf("%08" PRIx32 "\n", all);

@@ -1,12 +1,11 @@
 """What else converts checkpoints: loops in Python, with and without torch.
 
-usage: rivals.py METHOD CASE OUT [--pool N] [--mmap]
+usage: rivals.py METHOD CASE OUT [--pool N] [--mmap] [--format zip]
 
 METHOD torch is torch.load with the training code at hand, state_dict() and save_file();
 numpy has a restricted unpickler, numpy and safetensors.numpy and never imports torch;
 validate reads every tensor of the bundles below OUT.  They are as fast as they can be
 without becoming programs of their own: neither syncs, and neither checks what it wrote.
---format zip writes zip archives.
 """
 
 import argparse
@@ -15,6 +14,7 @@ import json
 import mmap
 import multiprocessing
 import pickle
+import shutil
 import struct
 import sys
 import zipfile
@@ -215,12 +215,21 @@ METHODS = {
 }
 
 
-def convert(method, use_mmap, spec, row):
-    _, weights_of, save = METHODS[method]
+def convert(arguments, spec, row):
+    _, weights_of, save = METHODS[arguments.method]
     source, bundle = row
     bundle.mkdir(parents=True, exist_ok=True)
-    save(weights_of(source, use_mmap), bundle / WEIGHTS)
+    save(weights_of(source, arguments.mmap), bundle / WEIGHTS)
     (bundle / SPEC).write_bytes(spec)
+    if arguments.format == "zip":
+        pack(bundle)
+
+
+def pack(bundle):
+    with zipfile.ZipFile(f"{bundle}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in WEIGHTS, SPEC:
+            archive.write(bundle / name, name)
+    shutil.rmtree(bundle)
 
 
 def convert_all(case, out, arguments):
@@ -233,7 +242,7 @@ def convert_all(case, out, arguments):
         for row in manifest["rows"]
     ]
     prepare = METHODS[arguments.method][0]
-    job = partial(convert, arguments.method, arguments.mmap, spec)
+    job = partial(convert, arguments, spec)
     if arguments.pool == 1:
         prepare()
         for row in rows:
@@ -261,6 +270,7 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--pool", type=int, default=1)
     parser.add_argument("--mmap", action="store_true")
+    parser.add_argument("--format", default="folder")
     arguments = parser.parse_args()
     if arguments.method == "validate":
         validate_all(arguments.out)
