@@ -14,13 +14,11 @@ static void on_signal(int number)
 void interrupt_catch(void)
 {
 	/*
-	 * SA_RESETHAND: the second signal takes its default action.
-	 * SA_RESTART: standard output does not lose what it was writing.
+	 * SA_RESETHAND: the second signal takes its default action.  Without
+	 * SA_RESTART, so that a reader who does not read holds up nobody.
 	 */
-	struct sigaction action = {
-		.sa_handler = on_signal,
-		.sa_flags = (int)(SA_RESETHAND | SA_RESTART),
-	};
+	struct sigaction action = { .sa_handler = on_signal,
+				    .sa_flags = (int)SA_RESETHAND };
 
 	sigemptyset(&action.sa_mask);
 	sigaction(SIGINT, &action, NULL);
