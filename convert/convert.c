@@ -218,7 +218,7 @@ static bool note_twin(const struct job *job, const struct settings *settings,
 {
 	bool zip = settings->format == FORMAT_ZIP, ok;
 	size_t len = strlen(job->dest), suffix = strlen(BUNDLE_ZIP_SUFFIX);
-	mode_t mode;
+	mode_t mode = 0;
 	char *twin;
 
 	if (!settings->output && !settings->in_place)
@@ -255,7 +255,7 @@ static bool note_existing(const struct job *job,
 			  const struct settings *settings, struct notes *notes,
 			  struct error *err)
 {
-	mode_t mode;
+	mode_t mode = 0;
 
 	if (!settings->output && !settings->in_place)
 		return true;
@@ -390,7 +390,7 @@ static bool convert(const struct job *job, size_t index,
 		    struct result *result, struct error *err)
 {
 	enum existing existing = EXISTING_NONE;
-	struct checked checked;
+	struct checked checked = { 0 };
 	struct checkpoint c;
 	bool ok;
 
