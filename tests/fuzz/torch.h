@@ -12,13 +12,14 @@
 
 #define TORCH_ANSWER "\n--answer--\n"
 
+typedef bool torch_loader(struct checkpoint *c, const struct reader *bytes,
+			  struct scratch *scratch, struct error *err);
+
 /*
  * Give one input to a loader and demand what checkpoint.h promises: weights
  * that were checked, in storages that can be read, and, if they are small, a
- * file of them that is a sound one.
+ * file of them that is a sound one.  A second time the helper is not asked.
  */
-void torch_fuzz(const uint8_t *data, size_t len,
-		bool (*load)(struct checkpoint *c, const struct reader *bytes,
-			     struct scratch *scratch, struct error *err));
+void torch_fuzz(const uint8_t *data, size_t len, torch_loader *load);
 
 #endif
