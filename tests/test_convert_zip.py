@@ -127,7 +127,19 @@ def test_framework_extracts(tmp_path):
     assert files_below(tmp_path / "extracted") == mpt_zip.bundle(0)
 
 
-def test_same_bytes_again_and_by_any_number_of_threads(tmp_path):
+def described(folder):
+    """All of each archive but its deflated bytes: ISA-L's may differ from run to run."""
+    archives = {}
+    for path in folder.glob("*.zip"):
+        with zipfile.ZipFile(path) as archive:
+            archives[path.name] = [
+                (m.filename, m.date_time, m.external_attr, m.compress_type, m.extra,
+                 m.flag_bits, archive.read(m)) for m in archive.infolist()
+            ]
+    return archives
+
+
+def test_the_same_again_and_by_any_number_of_threads(tmp_path):
     """Each of several megabytes, so that the library's buffers are full in between."""
     for n in range(6):
         weights = {"module.w": noise(500_000 + n, n), "module.b": noise(7, n)}
@@ -137,7 +149,7 @@ def test_same_bytes_again_and_by_any_number_of_threads(tmp_path):
     for number, jobs in enumerate((1, 1, 4)):
         done = run(tmp_path, "data", "-o", f"out{number}", "--format", "zip", f"-j{jobs}")
         assert summary(done.stderr) == (12, 0, 0)
-        trees.append(files_below(tmp_path / f"out{number}"))
+        trees.append(described(tmp_path / f"out{number}"))
     assert trees[0] == trees[1] == trees[2] and len(trees[0]) == 12
 
 
