@@ -51,7 +51,7 @@ static bool forget(struct file *f)
 	return false;
 }
 
-static int open_again(int at, const char *path, int flags, mode_t mode)
+int file_open_at(int at, const char *path, int flags, mode_t mode)
 {
 	int fd;
 
@@ -67,7 +67,7 @@ static bool open_at(struct file *f, int at, const char *path, int flags,
 {
 	struct stat st;
 
-	f->fd = open_again(at, path,
+	f->fd = file_open_at(at, path,
 			   O_RDONLY | O_NONBLOCK | O_NOCTTY | flags, 0);
 	if (f->fd < 0) {
 		fail(f, err, "cannot open");
@@ -106,7 +106,7 @@ bool file_open_in(struct file *f, const struct folder *in, const char *name,
 static bool create_at(struct file *f, int at, const char *path,
 		      struct error *err)
 {
-	f->fd = open_again(at, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
+	f->fd = file_open_at(at, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW,
 			   0666);
 	if (f->fd >= 0)
 		return true;
@@ -154,7 +154,7 @@ bool file_create_unnamed(struct file *f, const char *dir, struct error *err)
 {
 	if (!copy_path(f, dir, err))
 		return false;
-	f->fd = open_again(AT_FDCWD, dir, O_TMPFILE | O_RDWR, 0600);
+	f->fd = file_open_at(AT_FDCWD, dir, O_TMPFILE | O_RDWR, 0600);
 	return f->fd >= 0 || create_and_unlink(f, dir, err);
 }
 

@@ -36,6 +36,12 @@ struct file {
 bool file_occupy_standard(void);
 
 /*
+ * openat(), close-on-exec, begun again if a signal interrupts it: for whoever
+ * opens what is no struct file.  Returns what that does.
+ */
+int file_open_at(int at, const char *path, int flags, mode_t mode);
+
+/*
  * Open a regular file for reading.  Anything else (a folder, a FIFO, a device)
  * is ERROR_UNSUPPORTED, and opening one never blocks.
  */

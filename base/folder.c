@@ -14,17 +14,7 @@
 #include "base/memory.h"
 
 /* To start paths from: for that a folder need not be readable. */
-static const int open_flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-
-static int open_again(int at, const char *path, int flags)
-{
-	int fd;
-
-	do
-		fd = openat(at, path, flags);
-	while (fd < 0 && errno == EINTR);
-	return fd;
-}
+static const int open_flags = O_PATH | O_DIRECTORY;
 
 static bool fail(const struct folder *f, struct error *err, const char *what,
 		 const char *name)
@@ -46,7 +36,7 @@ bool folder_open(struct folder *f, const char *path, struct error *err)
 		error_set_memory(err, strlen(path) + 1);
 		goto done;
 	}
-	f->fd = open_again(AT_FDCWD, inside, open_flags);
+	f->fd = file_open_at(AT_FDCWD, inside, open_flags, 0);
 	if (f->fd < 0) {
 		error_set_errno(err, "cannot open the folder");
 		error_in(err, path, NULL);
@@ -83,7 +73,7 @@ bool folder_open_in(struct folder *f, const struct folder *in,
 	f->path = file_join(in->path, name, err);
 	if (!f->path)
 		return false;
-	f->fd = open_again(in->fd, name, open_flags | O_NOFOLLOW);
+	f->fd = file_open_at(in->fd, name, open_flags | O_NOFOLLOW, 0);
 	if (f->fd >= 0)
 		return true;
 	fault_of_name(in, name, err);
@@ -199,7 +189,7 @@ bool folder_rename_file(const struct folder *f, const char *from,
 
 bool folder_sync(const struct folder *f, struct error *err)
 {
-	int fd = open_again(f->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = file_open_at(f->fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	int status;
 
 	if (fd < 0) {
