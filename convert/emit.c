@@ -179,6 +179,18 @@ bool emit_discard(struct written *w, struct error *err)
 	return ok;
 }
 
+bool emit_copy_weights(struct writer to, struct checkpoint *c,
+		       const struct safetensors_layout *layout,
+		       struct scratch *scratch, struct error *err)
+{
+	struct sink sink = sink_over(to, scratch->buffer, SCRATCH_BUFFER_SIZE);
+
+	return sink_write(&sink, layout->header.data, layout->header.len,
+			  err) &&
+	       checkpoint_copy(c, layout, &sink, scratch, err) &&
+	       sink_flush(&sink, err);
+}
+
 bool emit_check_size(const struct safetensors_layout *layout,
 		     uint64_t file_nbytes, struct error *err)
 {

@@ -13,16 +13,11 @@ static bool write_weights(const struct folder *in, struct checkpoint *c,
 			  struct scratch *scratch, struct error *err)
 {
 	struct file file = { 0 };
-	struct sink sink;
-	bool ok;
+	bool ok = file_create_in(&file, in, BUNDLE_WEIGHTS, err) &&
+		  emit_copy_weights(file_writer(&file), c, layout, scratch,
+				    err) &&
+		  file_close(&file, err);
 
-	if (!file_create_in(&file, in, BUNDLE_WEIGHTS, err))
-		return false;
-	sink = sink_over(file_writer(&file), scratch->buffer,
-			 SCRATCH_BUFFER_SIZE);
-	ok = sink_write(&sink, layout->header.data, layout->header.len, err) &&
-	     checkpoint_copy(c, layout, &sink, scratch, err) &&
-	     sink_flush(&sink, err) && file_close(&file, err);
 	file_discard(&file);
 	return ok;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/writer.h"
 #include "convert/checkpoint.h"
 #include "convert/emit.h"
 
@@ -35,6 +36,11 @@ struct emit_form {
 			enum existing *existing, struct error *err);
 	bool (*remove)(struct written *w, struct error *err);
 };
+
+/* Write the whole safetensors file: the header of the layout, the elements. */
+bool emit_copy_weights(struct writer to, struct checkpoint *c,
+		       const struct safetensors_layout *layout,
+		       struct scratch *scratch, struct error *err);
 
 /*
  * Hold the weights that were written against their layout, as the validator

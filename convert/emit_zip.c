@@ -24,19 +24,6 @@ static bool write_spec(struct zip_writer *zip, const struct buffer *spec,
 	       zip_write_end_member(zip, err);
 }
 
-/* The whole safetensors file. */
-static bool copy_weights(struct writer to, struct checkpoint *c,
-			 const struct safetensors_layout *layout,
-			 struct scratch *scratch, struct error *err)
-{
-	struct sink sink = sink_over(to, scratch->buffer, SCRATCH_BUFFER_SIZE);
-
-	return sink_write(&sink, layout->header.data, layout->header.len,
-			  err) &&
-	       checkpoint_copy(c, layout, &sink, scratch, err) &&
-	       sink_flush(&sink, err);
-}
-
 /* By way of a file, in which the copy can jump. */
 static bool copy_weights_apart(struct writer to, struct checkpoint *c,
 			       const struct safetensors_layout *layout,
@@ -49,7 +36,7 @@ static bool copy_weights_apart(struct writer to, struct checkpoint *c,
 
 	if (!file_create_unnamed(&file, scratch->spill_folder, err))
 		return false;
-	ok = copy_weights(file_writer(&file), c, layout, scratch, err);
+	ok = emit_copy_weights(file_writer(&file), c, layout, scratch, err);
 	file.size = layout->file_nbytes;
 	r = file_reader(&file);
 	progress_want(&scratch->work, file.size);
@@ -77,7 +64,7 @@ static bool deflate_weights(struct zip_writer *zip, struct checkpoint *c,
 	if (!zip_write_member(zip, BUNDLE_WEIGHTS, layout->file_nbytes, err))
 		return false;
 	return checkpoint_copies_in_order(c, layout) ?
-	       copy_weights(to, c, layout, scratch, err) :
+	       emit_copy_weights(to, c, layout, scratch, err) :
 	       copy_weights_apart(to, c, layout, scratch, err);
 }
 
