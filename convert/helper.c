@@ -327,7 +327,7 @@ done:
 	return ok;
 }
 
-/* It says that it is locked in, or why it is not. */
+/* It says that it is ready and locked in, or why it is not. */
 static bool read_greeting(struct helper *h, struct error *err)
 {
 	char text[UNPICKLER_GREETING_LIMIT], why[300];
@@ -351,8 +351,7 @@ static bool read_greeting(struct helper *h, struct error *err)
 	helper_kill(h);
 	text_escape(why, sizeof(why), text, len);
 	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-			 "the unpickler cannot be locked in: %s; --no-sandbox "
-			 "does without, for files from people you trust", why);
+			 "the unpickler cannot serve: %s", why);
 }
 
 /* ---- its limits ---- */

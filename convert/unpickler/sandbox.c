@@ -74,6 +74,9 @@ const char *sandbox_prepare(void)
 	return NULL;
 }
 
+/* What the user can do about it. */
+#define WITHOUT "; --no-sandbox does without, for files from people you trust"
+
 static bool allow(scmp_filter_ctx filter, int call, unsigned arg_count,
 		  const struct scmp_arg_cmp *args)
 {
@@ -96,9 +99,10 @@ const char *sandbox_close(int socket)
 		ok = allow(filter, rules[i].call, rules[i].memory_args,
 			   memory_args);
 	if (!ok)
-		fault = "the system call filter cannot be built";
+		fault = "the system call filter cannot be built" WITHOUT;
 	else if (seccomp_load(filter) != 0)
-		fault = "this kernel takes no system call filter (seccomp)";
+		fault = "this kernel takes no system call filter (seccomp)"
+			WITHOUT;
 	seccomp_release(filter);
 	return fault;
 }
