@@ -4,8 +4,8 @@
  * emit_write() puts the members beside the destination under a temporary name
  * and checks what it wrote.  emit_sync() makes that durable, emit_rename()
  * gives it its name; the folder's names are the caller's to make durable, once
- * for many.  A bundle, or anything else, that is there already is left alone: the
- * caller learns how the new one compares with it, and may have a bundle
+ * for many.  A bundle, or anything else, that is there already is left alone:
+ * the caller learns how the new one compares with it, and may have a bundle
  * replaced.
  *
  * Below the folder that the user named no symbolic link is followed, not even
