@@ -231,7 +231,8 @@ static bool write_file(void *to, uint64_t offset, const void *buf, size_t len,
 
 struct writer file_writer(struct file *f)
 {
-	return (struct writer){ .write = write_file, .to = f };
+	return (struct writer){ .write = write_file, .to = f,
+				.any_order = true };
 }
 
 bool file_sync(const struct file *f, struct error *err)

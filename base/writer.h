@@ -18,6 +18,7 @@ struct writer {
 	bool (*write)(void *to, uint64_t offset, const void *buf, size_t len,
 		      struct error *err);
 	void *to;		/* borrowed */
+	bool any_order;		/* several threads may write at once */
 };
 
 static inline bool writer_write(const struct writer *w, uint64_t offset,

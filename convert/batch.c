@@ -6,6 +6,7 @@
 #include "base/cpus.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "convert/parts.h"
 
 /* What the threads share.  Of it they write their jobs' results only. */
 struct batch {
@@ -14,6 +15,7 @@ struct batch {
 	struct result *results;
 	struct report *report;
 	const char *spill_folder;
+	unsigned threads;
 };
 
 /* What cannot be had for one job can perhaps be had for the next. */
@@ -28,6 +30,7 @@ static bool have_scratch(const struct batch *b, struct scratch *scratch,
 	scratch->helper.no_sandbox = b->settings->no_sandbox;
 	scratch->helper.timeout_s = b->settings->timeout_s;
 	scratch->max_expansion = b->settings->max_expansion;
+	scratch->threads = b->threads;
 	return true;
 }
 
@@ -68,6 +71,13 @@ static void work(const struct batch *b)
 	scratch_free(&scratch);
 }
 
+/* One file can keep several threads busy. */
+static bool has_large(const struct plan *plan)
+{
+	return plan->count > 0 &&
+	       plan->jobs[plan->order[0]].source->nbytes >= PARTS_LARGE;
+}
+
 bool batch_run(const struct plan *plan, const struct settings *settings,
 	       const char *spill_folder, struct totals *totals,
 	       struct error *err)
@@ -77,13 +87,14 @@ bool batch_run(const struct plan *plan, const struct settings *settings,
 					      err);
 	struct report report = { 0 };
 	struct batch batch = { plan, settings, results, &report,
-			       spill_folder };
+			       spill_folder, 0 };
 	bool ok = false;
 
 	if (!results)
 		return false;
-	if (threads > plan->count)
+	if (threads > plan->count && !has_large(plan))
 		threads = plan->count ? (unsigned)plan->count : 1;
+	batch.threads = threads;
 	if (!report_begin(&report, settings, plan, results, err))
 		goto done;
 #pragma omp parallel num_threads(threads)

@@ -3,7 +3,8 @@
  *
  * Bytes gather in the buffer and leave it in large writes.  The place may
  * jump: what was gathered is written first.  The buffer belongs to the thread
- * and outlives the sink.  Not shared between threads.
+ * and outlives the sink.  Not shared between threads; but for a large file
+ * another may be found that does the writing.
  */
 #ifndef CONVERT_SINK_H
 #define CONVERT_SINK_H
@@ -14,6 +15,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/writer.h"
+#include "convert/relay.h"
 
 struct sink {
 	struct writer to;
@@ -21,6 +23,7 @@ struct sink {
 	uint8_t *buffer;
 	size_t capacity, used;
 	struct progress_work *work;	/* counts what is written, or NULL */
+	struct relay *relay;	/* writes for this thread, or NULL */
 };
 
 struct sink sink_over(struct writer to, uint8_t *buffer, size_t capacity);
@@ -39,7 +42,15 @@ void sink_commit(struct sink *s, size_t len);
 bool sink_write(struct sink *s, const void *data, size_t len,
 		struct error *err);
 
-/* Write out what is left in the buffer. */
+/* Write out what is left in the buffer; all is written when this returns. */
 bool sink_flush(struct sink *s, struct error *err);
+
+/*
+ * Have a relay do the writing until sink_leave_relay(), which must follow: it
+ * waits for the relay and closes it.  What it did not get counts as lost unless
+ * sink_flush() went before.  The relay must not move.
+ */
+void sink_use_relay(struct sink *s, struct relay *relay);
+bool sink_leave_relay(struct sink *s, struct error *err);
 
 #endif

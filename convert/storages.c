@@ -1,106 +1,7 @@
-/* storages.c - tensors that are views of storages: check them, move them */
+/* storages.c - what a pickle says of tensors, checked against the storages */
 #include "convert/storages.h"
 
-#include <inttypes.h>
 #include <string.h>
-
-#include "base/interrupt.h"
-#include "formats/crc32.h"
-
-/* Read a storage for its checksum alone. */
-static bool verify_storage(struct storage *s, struct scratch *scratch,
-			   struct error *err)
-{
-	uint64_t done = 0;
-	uint32_t crc = 0;
-
-	while (s->check_crc && done < s->bytes.size) {
-		uint64_t left = s->bytes.size - done;
-		size_t n = left < SCRATCH_BUFFER_SIZE ? (size_t)left
-						      : SCRATCH_BUFFER_SIZE;
-
-		if (!interrupt_check(err) ||
-		    !reader_read(&s->bytes, done, scratch->buffer, n, err))
-			return error_in(err, NULL, s->name);
-		crc = crc32_update(crc, scratch->buffer, n);
-		done += n;
-	}
-	if (!s->check_crc || crc == s->crc) {
-		s->check_crc = false;
-		return true;
-	}
-	error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
-		  "CRC-32 of its bytes is %08" PRIx32 ", the archive says %08"
-		  PRIx32, crc, s->crc);
-	return error_in(err, NULL, s->name);
-}
-
-/* A tensor that is its storage's bytes in their order; summed if need be. */
-static bool copy_dense(const struct tensor *t, struct storage *s,
-		       struct sink *sink, struct error *err)
-{
-	bool whole = t->start == 0 && t->nbytes == s->bytes.size;
-	bool sum = whole && s->check_crc;
-	uint64_t done = 0;
-	uint32_t crc = 0;
-
-	while (done < t->nbytes) {
-		uint64_t left = t->nbytes - done;
-		size_t n = left < SIZE_MAX ? (size_t)left : SIZE_MAX;
-		uint8_t *room = sink_reserve(sink, &n, err);
-
-		if (!room)
-			return false;	/* a fault of the output */
-		if (!interrupt_check(err) ||
-		    !reader_read(&s->bytes, t->start + done, room, n, err))
-			return error_in(err, NULL, s->name);
-		if (sum)
-			crc = crc32_update(crc, room, n);
-		sink_commit(sink, n);
-		done += n;
-	}
-	if (sum && crc != s->crc) {
-		error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
-			  "CRC-32 of its bytes is %08" PRIx32 ", the archive "
-			  "says %08" PRIx32, crc, s->crc);
-		return error_in(err, NULL, s->name);
-	}
-	if (sum)
-		s->check_crc = false;
-	return true;
-}
-
-static bool copy_storages(struct checkpoint *c,
-			  const struct safetensors_layout *layout,
-			  struct sink *sink, struct scratch *scratch,
-			  struct error *err)
-{
-	for (size_t i = 0; i < c->weights.count; i++) {
-		size_t which = layout->order[i];
-		const struct tensor *t = &c->weights.tensors[which];
-		struct storage *s = &c->storages[t->storage];
-		bool ok;
-
-		if (!sink_seek(sink, layout->header.len +
-			       layout->begin[which], err))
-			return false;
-		if (t->stride || t->conj || t->neg || t->big_endian)
-			ok = gather_tensor(&scratch->gather, t, &s->bytes,
-					   sink, err);
-		else
-			ok = copy_dense(t, s, sink, err);
-		if (!ok)
-			return false;
-	}
-	/* The scratch buffer is the sink's: it is free once that is flushed. */
-	if (!sink_flush(sink, err))
-		return false;
-	for (size_t i = 0; i < c->weights.count; i++)
-		if (!verify_storage(&c->storages[c->weights.tensors[i].storage],
-				    scratch, err))
-			return false;
-	return true;
-}
 
 static bool keep_globals(struct checkpoint *c,
 			 const struct pickle_index *index, struct error *err)
@@ -173,6 +74,6 @@ bool storages_take_index(struct checkpoint *c, struct pickle_index *index,
 	}
 	c->weights = index->weights;
 	index->weights = (struct state_dict){ 0 };
-	c->copy = copy_storages;
+	c->copy = storages_copy;
 	return true;
 }

@@ -28,4 +28,13 @@ bool storages_index(struct checkpoint *c, enum unpickler_layout layout,
 bool storages_take_index(struct checkpoint *c, struct pickle_index *index,
 			 struct error *err);
 
+/*
+ * The checkpoint's copy(): move the elements, on several threads if that is
+ * much and the writer takes it in any order, and verify what was read of the
+ * storages.
+ */
+bool storages_copy(struct checkpoint *c,
+		   const struct safetensors_layout *layout, struct sink *sink,
+		   struct scratch *scratch, struct error *err);
+
 #endif

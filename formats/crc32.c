@@ -1,10 +1,10 @@
 /* crc32.c - ISA-L where it was found, zlib elsewhere */
 #include "formats/crc32.h"
 
+#include <zlib.h>
+
 #ifdef HAVE_ISAL
 #include <isa-l.h>
-#else
-#include <zlib.h>
 #endif
 
 uint32_t crc32_update(uint32_t crc, const void *data, size_t len)
@@ -16,4 +16,9 @@ uint32_t crc32_update(uint32_t crc, const void *data, size_t len)
 #else
 	return (uint32_t)crc32_z(crc, data, len);
 #endif
+}
+
+uint32_t crc32_of_part(uint32_t crc, uint64_t behind)
+{
+	return (uint32_t)crc32_combine(crc, 0, (z_off_t)behind);
 }

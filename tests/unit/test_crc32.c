@@ -49,11 +49,37 @@ static void test_pieces(void **state)
 	}
 }
 
+/* Three parts, summed apart and put together from the last to the first. */
+static void test_parts(void **state)
+{
+	static uint8_t bytes[100000];
+	const size_t len = sizeof(bytes), cuts[][2] = {
+		{ 0, 0 }, { 0, 1 }, { 1, 1 }, { 1, 2 }, { 4096, 8192 },
+		{ 33333, 66666 }, { 99999, 100000 }, { 100000, 100000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < len; i++)
+		bytes[i] = (uint8_t)(i * i >> 7);
+	for (size_t i = 0; i < COUNT(cuts); i++) {
+		size_t a = cuts[i][0], b = cuts[i][1];
+		uint32_t first = crc32_update(0, bytes, a);
+		uint32_t middle = crc32_update(0, bytes + a, b - a);
+		uint32_t last = crc32_update(0, bytes + b, len - b);
+		uint32_t sum = crc32_of_part(last, 0);
+
+		sum ^= crc32_of_part(middle, len - b);
+		sum ^= crc32_of_part(first, len - a);
+		assert_int_equal(sum, crc32_update(0, bytes, len));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known),
 		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_parts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
