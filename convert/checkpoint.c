@@ -110,7 +110,9 @@ bool checkpoint_copy(struct checkpoint *c,
 		     struct sink *sink, struct scratch *scratch,
 		     struct error *err)
 {
-	bool relayed = scratch->threads > 1 &&
+	/* Storages are copied in parts, if they may. */
+	bool relayed = (c->stream || !sink->to.any_order) &&
+		       scratch->threads > 1 &&
 		       layout->file_nbytes >= PARTS_LARGE;
 	struct relay relay;
 	bool ok;

@@ -64,12 +64,14 @@ bool parts_do(const struct parts *parts, struct scratch *scratch,
 
 	atomic_init(&shared.next, 0);
 	atomic_init(&shared.failed, SIZE_MAX);
-	for (unsigned i = 1; i < hands && i < parts->count; i++)
+	/* Tasks that nobody had time for are run at its end, and find nothing. */
+#pragma omp taskgroup
+	{
+		for (unsigned i = 1; i < hands && i < parts->count; i++)
 #pragma omp task firstprivate(s)
-		help(s);
-	take_parts(s, scratch);
-	/* Helpers that nobody had time to be are run here, and find nothing. */
-#pragma omp taskwait
+			help(s);
+		take_parts(s, scratch);
+	}
 	if (atomic_load(&shared.failed) == SIZE_MAX)
 		return true;
 	*err = shared.fault;
