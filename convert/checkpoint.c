@@ -112,8 +112,7 @@ bool checkpoint_copy(struct checkpoint *c,
 {
 	/* Storages are copied in parts, if they may. */
 	bool relayed = (c->stream || !sink->to.any_order) &&
-		       scratch->threads > 1 &&
-		       layout->file_nbytes >= PARTS_LARGE;
+		       parts_pay(scratch, layout->file_nbytes);
 	struct relay relay;
 	bool ok;
 

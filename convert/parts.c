@@ -2,7 +2,6 @@
 #include "convert/parts.h"
 
 #include <stdatomic.h>
-#include <stdint.h>
 
 #include "convert/checkpoint.h"
 
@@ -15,6 +14,11 @@ struct shared {
 	atomic_size_t failed;	/* the first that failed, or SIZE_MAX */
 	struct error fault;	/* its; only to be touched in keep_first() */
 };
+
+bool parts_pay(const struct scratch *scratch, uint64_t nbytes)
+{
+	return scratch->threads > 1 && nbytes >= PARTS_LARGE;
+}
 
 static void keep_first(struct shared *s, size_t index,
 		       const struct error *fault)

@@ -15,12 +15,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
 struct scratch;
 
-enum { PARTS_LARGE = 16 << 20 };	/* bytes from which help is worth it */
+enum { PARTS_LARGE = 16 << 20 };	/* bytes; fewer need no help */
 
 struct parts {
 	/* Called by several threads at once, each with a scratch of its own. */
@@ -30,7 +31,10 @@ struct parts {
 	size_t count;
 };
 
-/* Do all parts; they are done when this returns.  Of scratch->threads. */
+/* Are there others in the batch, and is there so much to do that they pay? */
+bool parts_pay(const struct scratch *scratch, uint64_t nbytes);
+
+/* Do all parts; they are done when this returns. */
 bool parts_do(const struct parts *parts, struct scratch *scratch,
 	      struct error *err);
 

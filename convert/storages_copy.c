@@ -218,9 +218,9 @@ bool storages_copy(struct checkpoint *c,
 		   struct scratch *scratch, struct error *err)
 {
 	struct copying job = { c, layout, sink->to, sink->work };
-	bool in_parts = sink->to.any_order && scratch->threads > 1 &&
-			layout->file_nbytes - layout->header.len >=
-				PARTS_LARGE;
+	bool in_parts = sink->to.any_order &&
+			parts_pay(scratch, layout->file_nbytes -
+						   layout->header.len);
 	const struct parts parts = { copy_part, &job, count_parts(layout) };
 	struct span all = { 0, UINT64_MAX };
 	bool ok;
