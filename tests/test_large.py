@@ -26,7 +26,6 @@ safetensors_torch = pytest.importorskip("safetensors.torch")
 MIB = 1 << 20
 JOBS = ["-j1", "-j2", "-j8"]
 OPTIONS = "-o", "out", "--architecture", "a.B"
-TEXT = "modelarchitecture.txt"
 
 
 # ---- the weights, and files of each era that hold them ----
@@ -58,10 +57,10 @@ def make_weights():
     }
 
 
-def zip_of(path, **members):
+def write_zip(path, members):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for name, content in members.items():
-            archive.writestr(name.replace("_", "."), content)
+            archive.writestr(name, content)
 
 
 def backwards(content):
@@ -90,10 +89,10 @@ def large(tmp_path_factory):
     torch.save(weights, folder / "archive:v1.pt")
     torch.save(weights, folder / "stream:v1.pt", _use_new_zipfile_serialization=False)
     archive = (folder / "archive:v1.pt").read_bytes()
-    zip_of(folder / "policy:v1.mpt", policy_pt=archive)
-    text = {TEXT.replace(".", "_"): "a.B"}
-    zip_of(folder / "mpt:v1.mpt", weights_safetensors=content, **text)
-    zip_of(folder / "jumping:v1.mpt", weights_safetensors=backwards(content), **text)
+    write_zip(folder / "policy:v1.mpt", {"policy.pt": archive})
+    for name, weights in ("mpt", content), ("jumping", backwards(content)):
+        members = {"weights.safetensors": weights, "modelarchitecture.txt": "a.B"}
+        write_zip(folder / f"{name}:v1.mpt", members)
     return folder
 
 
@@ -125,17 +124,15 @@ def test_large_file(folder, large, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_large_file_to_zip(folder, large, name):
-    path, found = folder / "out" / f"{name.partition('.')[0]}.zip", set()
+    """The members: ISA-L does not always deflate to the same bytes."""
+    path = folder / "out" / f"{name.partition('.')[0]}.zip"
     for jobs in JOBS:
         done = run(folder, large / name, jobs, *OPTIONS, "--format", "zip")
         assert done.exit == GOOD, done.stderr
-        found.add(path.read_bytes())
+        with zipfile.ZipFile(path) as archive:
+            weights = archive.read("weights.safetensors")
+        assert weights == (large / "expected").read_bytes()
         path.unlink()
-    path.write_bytes(found.pop())
-    with zipfile.ZipFile(path) as archive:
-        weights = archive.read("weights.safetensors")
-    assert weights == (large / "expected").read_bytes()
-    assert not found
 
 
 def test_last_files_of_a_batch(folder, large):
