@@ -47,8 +47,8 @@ bool sink_flush(struct sink *s, struct error *err);
 
 /*
  * Have a relay do the writing until sink_leave_relay(), which must follow: it
- * waits for the relay and closes it.  What it did not get counts as lost unless
- * sink_flush() went before.  The relay must not move.
+ * waits for the relay and closes it.  What is in the buffer then is lost, so
+ * sink_flush() comes before if all went well.  The relay must not move.
  */
 void sink_use_relay(struct sink *s, struct relay *relay);
 bool sink_leave_relay(struct sink *s, struct error *err);
