@@ -9,9 +9,10 @@
  * 0.8) refuses, and also what the format description forbids but that reader
  * lets through: a name twice, unknown fields, white space before the object,
  * padding other than blanks, a tensor written as an array, __metadata__ null,
- * over 4096 sizes.  What only these rules refuse is ERROR_UNSAFE, all else is
- * another kind: the reference reader refuses it, too.  Input is hostile.  The writer's output is
- * byte for byte that of the reference writer.  No I/O here.
+ * over 4096 sizes.  What only these rules refuse is ERROR_UNSAFE; all else is
+ * another kind, and the reference reader refuses it, too.  Input is hostile.
+ * The writer's output is byte for byte that of the reference writer.  No I/O
+ * here.
  */
 #ifndef FORMATS_SAFETENSORS_H
 #define FORMATS_SAFETENSORS_H
