@@ -182,11 +182,11 @@ static bool find_partners(struct key_diff *diff, struct error *err)
 		struct key_difference *d = &diff->items[i];
 
 		if (d->kind == KEY_MISSING)
-			d->ours = key_index_find(&unexpected, d->theirs,
-						 &d->cause);
+			ok = key_index_find(&unexpected, d->theirs, &d->ours,
+					    &d->cause, err);
 		else if (d->kind == KEY_UNEXPECTED)
-			d->theirs = key_index_find(&missing, d->ours,
-						   &d->cause);
+			ok = key_index_find(&missing, d->ours, &d->theirs,
+					    &d->cause, err);
 	}
 	key_index_free(&missing);
 	key_index_free(&unexpected);

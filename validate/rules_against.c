@@ -96,8 +96,12 @@ bool rule_consistent(struct subject *s, struct error *err)
 	const struct reference *r = refs ? reference_of(s, refs->run) : NULL;
 	struct key_diff diff;
 
-	if (!r || r->error.kind != ERROR_NONE)
+	if (!r)
 		return true;
+	if (r->error.kind != ERROR_NONE) {
+		*err = r->error;
+		return false;
+	}
 	if (!key_diff_find(&diff, &s->weights.header.tensors, &r->keys, err))
 		return false;
 	if (diff.count > 0) {
