@@ -418,8 +418,8 @@ static bool find_run(struct references *refs, struct place *places,
 }
 
 /*
- * What is wrong with a bundle is found again when it is judged.  What the system
- * could not do now, it may do then: so it is kept.
+ * What is wrong with a bundle is found again when it is judged.  What the
+ * system could not do now, it may do then: so it is kept.
  */
 static bool keep_fault(struct references *refs, const struct place *p,
 		       const struct candidate *c, size_t *numbers,
