@@ -20,7 +20,7 @@ ISAL ?= $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
 PKGS := zlib libcjson libcrypto $(ISAL)
 HELPER_LD := $(shell $(PKG_CONFIG) --libs libseccomp)
 PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS))
-PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS))
+PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
 # The interpreter to embed is asked about itself: python3-config need not be
 # the one that belongs to $(PYTHON).
 PY_CF := $(shell $(PYTHON) convert/unpickler/embed_flags.py cflags)
@@ -80,6 +80,7 @@ $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
 $B/tests/drivers/convert_paced: $(call objs,convert) | $B/tests/drivers/mpt-unpickler
 $B/tests/drivers/mpt-unpickler: | $B/mpt-unpickler
 	ln -s ../../mpt-unpickler $@
+$B/tests/drivers/validate_weights: $(filter-out %/main.o,$(call objs,validate))
 $B/tests/drivers/convert_paced: TEST_LD = -Wl,--wrap=pwrite,--wrap=clock_gettime
 $B/tests/drivers/validate_paced: $(call objs,validate)
 $B/tests/drivers/validate_paced: TEST_LD = -Wl,--wrap=pread,--wrap=clock_gettime
