@@ -161,10 +161,9 @@ static void test_class_names(void **state)
 		};
 		struct error err = { 0 };
 
-		CHECK(classes[i].class_path, bundle_check_class(&spec, &err) ==
-		      classes[i].accepted);
+		if (bundle_check_class(&spec, &err) != classes[i].accepted)
+			fail_msg("%s", classes[i].class_path);
 	}
-	check_rows();
 }
 
 static const struct path {
