@@ -253,6 +253,19 @@ def validate_tree(start):
     return Case("mpt-validate", ["tree", "--jsonl"], start, ["tree"])
 
 
+def validate_references(start):
+    """Keys that are compared with a manifest's, some of another name, and with an epoch's."""
+    manifest = {"format": "mpt-key-manifest", "version": 1,
+                "keys": {"module.actor.bias": {"dtype": "F16", "shape": [3]},
+                         "actor.weight": {"dtype": "F16", "shape": [3, 5]}}}
+    (start / "keys.json").write_text(json.dumps(manifest))
+    write_bundle(start, "tree/run:v1")
+    write_zipped(start, "tree/run:v2.zip")
+    without = [f"--disable=against-{rule}" for rule in ("missing", "unexpected", "shape")]
+    arguments = ["tree", "--consistent", "--against", "keys.json", *without]
+    return Case("mpt-validate", arguments, start, ["tree", "keys.json"])
+
+
 def list_tree(start):
     write_bundle(start, "tree/deeper/run:v1")
     write_zipped(start, "tree/run:v2.zip")
@@ -294,6 +307,7 @@ CASES = {
     "bundle folder": validate_folder,
     "bundle zip": validate_zip,
     "bundle tree": validate_tree,
+    "bundles and references": validate_references,
     "list": list_tree,
     "show": show_checkpoint,
     "diff": compare_archives,

@@ -130,7 +130,8 @@ static void print_notes(struct report *r, const char *path,
 			continue;
 		buffer_print(&r->line, &r->fault, "mpt-validate: ");
 		add_escaped(r, path);
-		buffer_print(&r->line, &r->fault, ": note: ");
+		buffer_print(&r->line, &r->fault, ": %s: ",
+			     rules_severity_name(result->findings[i].severity));
 		add_finding(r, &result->findings[i]);
 	}
 	flush_line(r, stderr);
@@ -142,7 +143,7 @@ static void put_finding(struct json_writer *w, const struct finding *f)
 {
 	json_open(w, NULL, '{');
 	json_put_string(w, "rule", f->rule->id);
-	json_put_string(w, "severity", rules_is_error(f) ? "error" : "note");
+	json_put_string(w, "severity", rules_severity_name(f->severity));
 	json_put_string(w, "kind", error_kind_name(f->kind));
 	if (f->member)
 		json_put_string(w, "member", f->member);
