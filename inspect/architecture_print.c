@@ -149,7 +149,8 @@ void architecture_print(struct answer *a, const struct architecture *parsed,
 		struct span value = { k->value, k->value_len };
 
 		print_indent(a, indent + STEP);
-		answer_print(a, "%.*s=", (int)k->name_len, k->name);
+		answer_escape(a, k->name, k->name_len);
+		answer_print(a, "=");
 		print_literal(a, value, indent + STEP,
 			      indent + STEP + k->name_len + 1);
 		answer_print(a, ",\n");

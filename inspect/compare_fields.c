@@ -179,6 +179,19 @@ static struct field_side value_of(const struct architecture_keyword *k)
 	return side;
 }
 
+/* One of the two may be NULL. */
+static bool add_keywords(struct field_list *list,
+			 const struct architecture_keyword *v,
+			 const struct architecture_keyword *w,
+			 struct error *err)
+{
+	const struct architecture_keyword *named = v ? v : w;
+	struct field_side ours = value_of(v), theirs = value_of(w);
+
+	return !named || add_texts(list, named->name, named->name_len, &ours,
+				   &theirs, err);
+}
+
 static bool merge_keywords(struct field_list *list,
 			   const struct architecture *a,
 			   const struct architecture_keyword **x,
@@ -194,14 +207,14 @@ static bool merge_keywords(struct field_list *list,
 		const struct architecture_keyword *w = k < b->count ? y[k]
 								    : NULL;
 		int order = !v ? 1 : !w ? -1 : by_name(&v, &w);
-		struct field_side ours = value_of(order <= 0 ? v : NULL);
-		struct field_side theirs = value_of(order >= 0 ? w : NULL);
-		const struct architecture_keyword *named = order <= 0 ? v : w;
 
-		i += order <= 0;
-		k += order >= 0;
-		if (!add_texts(list, named->name, named->name_len, &ours,
-			       &theirs, err))
+		if (order < 0)
+			w = NULL;
+		if (order > 0)
+			v = NULL;
+		i += v != NULL;
+		k += w != NULL;
+		if (!add_keywords(list, v, w, err))
 			return false;
 	}
 	return true;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/interrupt.h"
 #include "base/path_stack.h"
 
 static const char *const reasons[UNLISTED_COUNT] = {
@@ -145,6 +146,8 @@ static bool fill(struct listing *l, struct answer *a, struct error *err)
 		const struct candidate *c = &l->candidates.items[i];
 		struct error bad = { 0 };
 
+		if (!interrupt_check(err))
+			return false;
 		if (c->error) {
 			bad = *c->error;
 			error_in(&bad, c->path, NULL);

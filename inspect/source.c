@@ -33,30 +33,13 @@ const char *source_kind_name(const struct source *s)
 
 /* ---- bundles ---- */
 
-static bool read_spec(struct source *s, struct member *m, char **text,
-		      size_t *len, struct error *err)
-{
-	if (!open_member(m, &s->container, BUNDLE_SPEC, err))
-		return false;
-	if (m->bytes.size > POLICY_SPEC_LIMIT)
-		return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
-				 "%" PRIu64 " bytes, over the limit of %u",
-				 m->bytes.size, POLICY_SPEC_LIMIT);
-	*len = (size_t)m->bytes.size;
-	*text = memory_array(*len, 1, err);
-	return *text && m->bytes.read(m->bytes.source, *text, *len, err) &&
-	       open_member_finish(m, err);
-}
-
 static bool take_spec(struct source *s, struct error *err)
 {
-	struct member m = { 0 };
 	char *text = NULL;
 	size_t len = 0;
-	bool ok = read_spec(s, &m, &text, &len, err) &&
+	bool ok = open_read_spec(&s->container, &text, &len, err) &&
 		  policy_spec_parse(&s->spec, text, len, err);
 
-	open_member_close(&m);
 	free(text);
 	if (!ok)
 		return error_in(err, NULL, BUNDLE_SPEC);
@@ -91,32 +74,13 @@ static bool open_bundle(struct source *s, struct error *err)
 
 /* ---- safetensors files ---- */
 
-struct place {
-	const struct reader *reader;
-	uint64_t pos;
-};
-
-static bool read_on(void *from, void *buf, size_t len, struct error *err)
-{
-	struct place *place = from;
-
-	if (!reader_read(place->reader, place->pos, buf, len, err))
-		return false;
-	place->pos += len;
-	return true;
-}
-
 static bool open_safetensors(struct source *s, struct error *err)
 {
-	struct place place = { .reader = &s->reader };
-	const struct bundle_stream stream = { read_on, &place, s->reader.size,
-					      s->reader.size };
-
 	s->kind = SOURCE_SAFETENSORS;
-	if (!bundle_read_header(&s->header, &stream, err))
+	if (!bundle_read_header_at(&s->header, &s->reader, err))
 		return false;
 	s->has_weights = true;
-	s->data = place.pos;
+	s->data = s->reader.size - s->header.data_nbytes;
 	s->nbytes = s->reader.size;
 	s->positioned = true;
 	return true;

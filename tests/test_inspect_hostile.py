@@ -7,11 +7,16 @@ is the converter's.
 
 import io
 import os
+import re
+import signal
 import struct
+import subprocess
+import time
 import zipfile
+from pathlib import Path
 
 import pytest
-from inspector import BAD, GOOD, inspect
+from inspector import BAD, GOOD, PROGRAM, inspect
 from small_checkpoints import SEALED, TENSORS, bundle_of
 from sources import PROJECT
 from test_mutations import prefixes_of
@@ -157,3 +162,21 @@ def test_many_tensors_in_a_small_archive(tmp_path):
         archive.writestr("policy_spec.json", bundle_of(TENSORS)["policy_spec.json"])
         archive.writestr("weights.safetensors", safetensors(b"{" + rows + b"}"))
     check_refusal(inspect("show", str(path)), path)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals(tmp_path, number):
+    """While it reads what would take it a minute."""
+    path, size = tmp_path / "file", 1 << 36
+    header = b'{"a":{"dtype":"F32","shape":[%d],"data_offsets":[0,%d]}}' % (size // 4, size)
+    with path.open("wb") as file:
+        file.write(safetensors(header))
+        file.truncate(8 + len(header) + size)
+    command = [PROGRAM, "show", "--stats", path]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    status = Path(f"/proc/{process.pid}/status")
+    while not int(re.search(r"SigCgt:\s+(\w+)", status.read_text())[1], 16) & 1 << number - 1:
+        time.sleep(0.01)
+    process.send_signal(number)
+    assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 128 + number

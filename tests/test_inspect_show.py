@@ -5,13 +5,14 @@ import json
 import math
 import re
 import struct
+import subprocess
 
 import pytest
 import torch
 from inspected import KINDS, LEGACY, bare, bytes_of, folder, spec_of
 from inspector import BAD, GOOD, USAGE, document_of, inspect
 from safetensors import safe_open
-from sources import PROJECT
+from sources import BUILD, PROJECT
 
 EVERY_DTYPE = [
     torch.bool, torch.uint8, torch.int8, torch.int16, torch.uint16, torch.int32, torch.uint32,
@@ -246,6 +247,17 @@ def test_key_manifest(tmp_path, kind):
         for row in rows_by_safetensors(tmp_path / "reference")
     }
     assert list(keys) == sorted(keys, key=str.encode)
+
+
+def test_manifest_is_what_a_bundle_can_be_held_to(tmp_path):
+    path = folder(tmp_path, bytes_of({"a": torch.ones(2, 3)}), spec_of())
+    manifest = tmp_path / "keys.json"
+    manifest.write_text(inspect("keys", str(path)).stdout)
+    command = [BUILD / "mpt-validate", "--against", manifest, path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == GOOD and "1 ok" in done.stderr
+    (path / "weights.safetensors").write_bytes(bytes_of({"b": torch.ones(2, 3)}))
+    assert subprocess.run(command, capture_output=True).returncode == BAD
 
 
 # ---- names on a terminal ----
