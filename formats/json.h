@@ -81,7 +81,7 @@ bool json_to_array(const struct json_value *v, const char *what,
 bool json_to_object(const struct json_value *v, const char *what,
 		    struct error *err);
 
-/* Any finite number, as the double that every reader makes of it. */
+/* Any number, as the double that readers make of it: 1e999 is infinite. */
 bool json_to_real(const struct json_value *v, const char *what, double *value,
 		  struct error *err);
 

@@ -104,6 +104,18 @@ def test_tensors_of_legacy_files(tmp_path, kind):
     assert {row["key"] for row in kept} == set(tensors)
 
 
+def test_options_of_the_converter(tmp_path):
+    """They reach its reader."""
+    path = tmp_path / "several.pt"
+    torch.save({"best": {"a": torch.ones(2)}, "last": {"b": torch.ones(3)}}, path)
+    run = inspect("show", str(path))
+    assert run.exit == BAD and "--state-dict-key" in run.stderr
+    for options in (["--no-sandbox"], ["--timeout=1"], ["--max-expansion=1"]):
+        options += ["--state-dict-key=last", str(path)]
+        [row] = document_of("show", *options)["tensors"]
+        assert (row["key"], row["shape"]) == ("b", [3])
+
+
 @pytest.mark.parametrize("dtype", EVERY_DTYPE, ids=str)
 def test_statistics_of_every_dtype(tmp_path, dtype):
     torch.manual_seed(2)
