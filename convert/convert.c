@@ -67,15 +67,11 @@ static bool find_substitute(struct checkpoint *c, const struct job *job,
 			    const struct settings *settings,
 			    struct text *text, struct result *result)
 {
-	const struct map_line *line = architecture_map_find(
-		&settings->architecture_map, job->name.run);
+	struct settings_offer offer;
 
-	if (line) {
-		use(c, text, line->text, line->text_len, "--architecture-map");
-		result->map_line = line;
-	} else if (settings->architecture) {
-		use(c, text, settings->architecture,
-		    settings->architecture_len, "--architecture");
+	if (settings_offer(settings, job->name.run, &offer)) {
+		use(c, text, offer.text, offer.len, offer.origin);
+		result->map_line = offer.line;
 	} else if (!c->architecture && puffer_recognised(&c->weights)) {
 		use(c, text, puffer_architecture, strlen(puffer_architecture),
 		    "recognised PufferLib keys");
@@ -104,10 +100,12 @@ static bool choose_architecture(struct checkpoint *c, const struct job *job,
 		return false;
 	}
 	if (find_substitute(c, job, settings, text, result))
-		return !c->architecture ||
-		       notes_add(&c->notes, err, "its own architecture text is "
-				 "not valid (%.200s); that of %s was used",
-				 fault.reason, c->architecture_origin);
+		return digest_of(text->data, text->len,
+				 result->substitute_sha256, err) &&
+		       (!c->architecture ||
+			notes_add(&c->notes, err, "its own architecture text "
+				  "is not valid (%.200s); that of %s was used",
+				  fault.reason, c->architecture_origin));
 	if (c->architecture) {
 		error_set(err, fault.kind, ERROR_NO_OFFSET,
 			  "its architecture text is not valid: %.300s; "
@@ -501,8 +499,7 @@ static bool look_back(const struct conversion *cv, size_t index,
 	/* Sources for one bundle are compared with each other. */
 	return cv->settings->check || job->same_as || job->next_same ||
 	       !cv->history->records[index] ||
-	       resume_look(cv->history->records[index], job,
-			   cv->settings->format == FORMAT_ZIP,
+	       resume_look(cv->history->records[index], job, cv->settings,
 			   cv->journals->options, result, why_again, err);
 }
 

@@ -18,22 +18,15 @@ static bool add_text(struct digest *d, const char *text, struct error *err)
 bool record_options(const struct settings *s, char hex[DIGEST_HEX_SIZE],
 		    struct error *err)
 {
-	const struct architecture_map *map = &s->architecture_map;
 	const char flags[] = { s->keep_prefix ? 'k' : '-',
 			       s->no_repair ? 'r' : '-', '\0' };
 	struct digest d = { 0 };
 	bool ok = digest_begin(&d, err) && add_text(&d, flags, err) &&
-		  add_text(&d, s->architecture, err) &&
 		  add_text(&d, s->class_path, err) &&
 		  add_text(&d, s->state_dict_key, err);
 
 	for (size_t i = 0; ok && i < s->init_kwargs.count; i++)
 		ok = add_text(&d, s->init_kwargs.values[i], err);
-	for (size_t i = 0; ok && i < map->count; i++)
-		ok = add_text(&d, map->lines[i].glob, err) &&
-		     digest_add(&d, map->lines[i].text,
-				map->lines[i].text_len, err) &&
-		     add_text(&d, NULL, err);
 	ok = ok && digest_end(&d, hex, err);
 	digest_discard(&d);
 	return ok;
@@ -111,6 +104,9 @@ bool record_print(struct buffer *line, const struct job *job,
 	if (result->members.weights_sha256[0])
 		json_put_path(&w, "bundle", job->dest + job->root_len);
 	result_put_facts(&w, job, result);
+	if (result->substitute_sha256[0])
+		json_put_string(&w, "substitute_sha256",
+				result->substitute_sha256);
 	put_members(&w, &result->members);
 	put_crcs(&w, result);
 	result_put_reason(&w, job, result);
@@ -267,6 +263,14 @@ static bool get_reason(struct record *r, const struct json_value *object,
 	return r->reason != NULL;
 }
 
+static bool get_substitute(struct record *r, const struct json_value *object,
+			   struct arena *arena, struct error *err)
+{
+	return !json_find(object, "substitute_sha256") ||
+	       get_text(object, "substitute_sha256", arena,
+			&r->substitute_sha256, err);
+}
+
 static bool get_source(struct record *r, const struct json_value *object,
 		       struct arena *arena, struct error *err)
 {
@@ -278,6 +282,7 @@ static bool get_source(struct record *r, const struct json_value *object,
 	       get_status(object, &r->status, err) &&
 	       get_amounts(r, object, err) &&
 	       get_reason(r, object, arena, err) &&
+	       get_substitute(r, object, arena, err) &&
 	       (!json_find(object, "bundle") ||
 		get_bundle(r, object, arena, err));
 }

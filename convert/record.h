@@ -4,7 +4,7 @@
  *	{"source": path below its root, "size": bytes, "mtime": "s.ns",
  *	 "time": when it was written, "status": ..., "options": digest,
  *	 "bundle": path below the journal's root, "era", "run", "epoch",
- *	 "architecture", "tensors", "bytes", "spec_bytes", "spec_sha256",
+ *	 "architecture", "substitute_sha256", "tensors", "bytes", "spec_bytes", "spec_sha256",
  *	 "weights_bytes", "weights_sha256", "crc32": [[tensor, CRC], ...],
  *	 "reason", "error": {...}, "notes", "repairs"}
  *
@@ -40,6 +40,7 @@ struct record {
 	/* Of a source. */
 	const char *source, *mtime, *options, *reason;
 	const char *bundle;	/* NULL: there is none */
+	const char *substitute_sha256;	/* NULL: it had an architecture */
 	uint64_t size, bundle_nbytes, tensor_count;
 	enum status status;
 	struct member_facts members;
@@ -48,8 +49,8 @@ struct record {
 };
 
 /*
- * What was asked for, apart from names and places, as a digest: sources that
- * were converted with other options are converted again.
+ * What was asked for, apart from names, places and architectures, as a digest:
+ * sources that were converted with other options are converted again.
  */
 bool record_options(const struct settings *settings, char hex[DIGEST_HEX_SIZE],
 		    struct error *err);

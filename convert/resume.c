@@ -151,17 +151,43 @@ static bool source_unchanged(const struct record *past, const struct job *job)
 	       strcmp(past->mtime, mtime) == 0;
 }
 
-/* Why a source must be done again for itself, or NULL. */
-static const char *fault_of_record(const struct record *past,
-				   const struct job *job, const char *options)
+/* Has the user another architecture now for a source that has none? */
+static bool architecture_changed(const struct record *past,
+				 const struct job *job,
+				 const struct settings *settings,
+				 bool *changed, struct error *err)
 {
-	if (past->status == STATUS_FAILED)
-		return "it failed before, and was tried again";
-	if (!source_unchanged(past, job))
-		return "it has changed since it was converted";
-	if (strcmp(past->options, options) != 0)
-		return "it was converted with other options before";
-	return NULL;
+	struct settings_offer offer;
+	char hex[DIGEST_HEX_SIZE];
+
+	*changed = false;
+	if (!past->substitute_sha256 ||
+	    !settings_offer(settings, job->name.run, &offer))
+		return true;
+	if (!digest_of(offer.text, offer.len, hex, err))
+		return false;
+	*changed = strcmp(hex, past->substitute_sha256) != 0;
+	return true;
+}
+
+/* Why a source must be done again for itself, or NULL. */
+static bool fault_of_record(const struct record *past, const struct job *job,
+			    const struct settings *settings,
+			    const char *options, const char **fault,
+			    struct error *err)
+{
+	bool changed;
+
+	if (!architecture_changed(past, job, settings, &changed, err))
+		return false;
+	*fault = past->status == STATUS_FAILED ?
+			 "it failed before, and was tried again" :
+		 !source_unchanged(past, job) ?
+			 "it has changed since it was converted" :
+		 changed || strcmp(past->options, options) != 0 ?
+			 "it was converted with other options before" :
+			 NULL;
+	return true;
 }
 
 static bool keep(const struct record *past, struct result *result,
@@ -180,19 +206,23 @@ static bool keep(const struct record *past, struct result *result,
 }
 
 bool resume_look(const struct record *past, const struct job *job,
-		 bool archive, const char *options, struct result *result,
-		 char why[RESUME_WHY_SIZE], struct error *err)
+		 const struct settings *settings, const char *options,
+		 struct result *result, char why[RESUME_WHY_SIZE],
+		 struct error *err)
 {
-	const char *fault = fault_of_record(past, job, options);
+	const char *fault;
 	struct error difference = { 0 };
 
+	if (!fault_of_record(past, job, settings, options, &fault, err))
+		return false;
 	if (fault) {
 		snprintf(why, RESUME_WHY_SIZE, "%s", fault);
 		return true;
 	}
 	if (!past->bundle)
 		return true;	/* it was skipped, which is soon seen again */
-	if (!check_bundle(past, job, archive, &difference, err))
+	if (!check_bundle(past, job, settings->format == FORMAT_ZIP,
+			  &difference, err))
 		return false;
 	if (difference.kind == ERROR_NONE)
 		return keep(past, result, err);

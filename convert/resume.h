@@ -15,6 +15,7 @@
 #include "convert/plan.h"
 #include "convert/record.h"
 #include "convert/result.h"
+#include "convert/settings.h"
 
 #define RESUME_WHY_SIZE 400
 
@@ -24,8 +25,9 @@
  * that it is kept; else 'why' says for people why it is done again.
  */
 bool resume_look(const struct record *past, const struct job *job,
-		 bool archive, const char *options, struct result *result,
-		 char why[RESUME_WHY_SIZE], struct error *err);
+		 const struct settings *settings, const char *options,
+		 struct result *result, char why[RESUME_WHY_SIZE],
+		 struct error *err);
 
 /* Did an earlier run write the bundle that the record speaks of? */
 bool resume_is_ours(const struct record *past);

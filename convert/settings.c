@@ -269,6 +269,25 @@ bool settings_parse(struct settings *s, int argc, char **argv,
 	return false;
 }
 
+bool settings_offer(const struct settings *s, const char *run,
+		    struct settings_offer *offer)
+{
+	const struct map_line *line = architecture_map_find(
+		&s->architecture_map, run);
+
+	if (line)
+		*offer = (struct settings_offer){
+			.text = line->text, .len = line->text_len,
+			.origin = "--architecture-map", .line = line
+		};
+	else
+		*offer = (struct settings_offer){
+			.text = s->architecture, .len = s->architecture_len,
+			.origin = "--architecture"
+		};
+	return offer->text != NULL;
+}
+
 void settings_free(struct settings *s)
 {
 	free(s->architecture);

@@ -66,6 +66,17 @@ extern const struct option_table settings_options;
 bool settings_parse(struct settings *s, int argc, char **argv,
 		    struct error *err);
 
+/* The architecture that the user has for a run.  All borrowed. */
+struct settings_offer {
+	const char *text, *origin;	/* the option that it is from */
+	size_t len;
+	const struct map_line *line;	/* of the map, or NULL */
+};
+
+/* False if there is none; run may be NULL. */
+bool settings_offer(const struct settings *s, const char *run,
+		    struct settings_offer *offer);
+
 void settings_free(struct settings *s);
 
 #endif

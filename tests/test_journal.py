@@ -214,6 +214,29 @@ def test_only_failed(tmp_path):
     assert summary(run(tmp_path, "tree", "-o", "out", "--only-failed").stderr) == (0, 0, 0)
 
 
+OWN_TEXT, NO_TEXT = "tree/run/checkpoints/run:v0.mpt", "tree/bare:v1.pt"
+
+
+@pytest.mark.parametrize("options, kept", [
+    ([], 2), (["--architecture", "a.B()"], 2), (["--architecture", " a.B() "], 2),
+    (["--architecture", "a.C()"], 1), (["--architecture-map", "map"], 2),
+    (["--architecture-map", "other"], 1), (["--keep-prefix"], 0),
+], ids=str)
+def test_architecture_counts_where_it_was_used(tmp_path, options, kept):
+    """A file with a text of its own does not care, nor one that has its bundle by now."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    torch.save({"w": torch.ones(2)}, tmp_path / NO_TEXT)
+    (tmp_path / "map").write_text("*\ta.B()\n")
+    (tmp_path / "other").write_text("*\ta.C()\n")
+    done = run(tmp_path, "tree", "-o", "out", "--architecture", "a.B()")
+    assert summary(done.stderr) == (2, 0, 0)
+    rows = run(tmp_path, "tree", "-o", "out", "--jsonl", *options).rows()
+    again = [name for name, row in rows.items()
+             if "with other options before" in str(row["notes"])
+             or row["status"] not in ("kept", "skipped")]
+    assert len(rows) - len(again) == kept
+
+
 def test_only_failed_needs_a_journal(tmp_path):
     mpt_zip.tree(tmp_path / "tree", 1)
     done = run(tmp_path, "tree", "-o", "out", "--only-failed")

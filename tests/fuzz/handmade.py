@@ -356,7 +356,7 @@ RECORD = {
     "source": "run/checkpoints/run:v1.mpt", "size": 735, "mtime": "1700000000.000000001",
     "time": "2026-01-02T03:04:05.678Z", "status": "converted", "options": DIGEST,
     "bundle": "run/checkpoints/run:v1", "era": "mpt zip", "run": "run", "epoch": 1,
-    "architecture": "modelarchitecture.txt", "tensors": 7, "bytes": 823, "spec_bytes": 200,
+    "architecture": "--architecture", "substitute_sha256": DIGEST, "tensors": 7, "bytes": 823, "spec_bytes": 200,
     "spec_sha256": DIGEST, "weights_bytes": 623, "weights_sha256": DIGEST,
     "crc32": [["w", "89abcdef"]], "reason": None, "notes": ["a note"], "repairs": [],
 }
