@@ -203,8 +203,7 @@ bool journals_begin(struct journals *js, const struct plan *plan,
 		ok = remove_leftovers(j, removed, err) &&
 		     record_print_begin(&line, &settings->shard,
 					count_sources(js, j, plan), err) &&
-		     append_lines(&j->file, line.data, line.len, js->sync,
-				  err);
+		     append_lines(&j->file, line.data, line.len, false, err);
 	}
 	buffer_free(&line);
 	return ok;
@@ -218,8 +217,7 @@ void journals_end(struct journals *js, size_t not_begun)
 		struct error fault = { 0 };
 
 		if (!record_print_end(&line, not_begun, &fault) ||
-		    !append_lines(file, line.data, line.len, js->sync,
-				  &fault) ||
+		    !append_lines(file, line.data, line.len, false, &fault) ||
 		    !claim_release(&js->items[i].claim, &js->items[i].folder,
 				   &fault))
 			keep_fault(js, &js->items[i], &fault);

@@ -38,7 +38,7 @@ struct journals {
 	size_t count, capacity;
 	bool one;		/* for all jobs: that of --output */
 	char options[DIGEST_HEX_SIZE];	/* see record_options() */
-	bool sync;		/* lines are made durable */
+	bool sync;		/* lines of sources are made durable */
 	struct error error;	/* why the first line that could not be added
 				   could not */
 };
