@@ -187,6 +187,13 @@ bool folder_rename_file(const struct folder *f, const char *from,
 	       (!*taken && fail(f, err, "cannot make the name", to));
 }
 
+bool folder_replace_file(const struct folder *f, const char *from,
+			 const char *to, struct error *err)
+{
+	return renameat(f->fd, from, f->fd, to) == 0 ||
+	       fail(f, err, "cannot make the name", to);
+}
+
 bool folder_sync(const struct folder *f, struct error *err)
 {
 	int fd = file_open_at(f->fd, ".", O_RDONLY | O_DIRECTORY, 0);

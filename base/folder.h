@@ -65,6 +65,10 @@ bool folder_rename(const struct folder *f, const char *from, const char *to,
 bool folder_rename_file(const struct folder *f, const char *from,
 			const char *to, bool *taken, struct error *err);
 
+/* The same for a file, which takes the place of another file. */
+bool folder_replace_file(const struct folder *f, const char *from,
+			 const char *to, struct error *err);
+
 /* Make the names in a folder durable. */
 bool folder_sync(const struct folder *f, struct error *err);
 

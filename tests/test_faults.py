@@ -325,14 +325,16 @@ def complaints_about_output(case, run, what):
 
 
 def says_why(case, run, what):
-    """Is there a line with the reason, and with the name of a file?"""
+    """Is there a line with the reason, and there or in its heading the name of a file?"""
     reasons = [os.strerror(getattr(errno, what.rstrip("+")))]
     if what.startswith("ENOMEM"):
         reasons.append("out of memory")
-    lines = [
-        line for line in (run.stdout + run.stderr).splitlines()
-        if any(reason in line for reason in reasons)
-    ]
+    lines, heading = [], ""
+    for line in (run.stdout + run.stderr).splitlines():
+        if not line.startswith("  "):
+            heading = line
+        if any(reason in line for reason in reasons):
+            lines.append(heading + line)
     if run.status == SOME_FAILED:
         return any(name in line for name in case.names for line in lines)
     return lines != []

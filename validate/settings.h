@@ -13,6 +13,8 @@
 
 struct settings {
 	bool quiet, verbose, json, jsonl, null_separated;
+	unsigned format;	/* index for report_form_at() */
+	struct option_list reports;	/* "FORMAT=FILE" each */
 	bool list_rules, help, version;
 	const char *files_from;
 	unsigned jobs;		/* 0: as many as are allowed */

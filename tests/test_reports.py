@@ -1,0 +1,161 @@
+"""The reports of mpt-validate: where they go, and that readers we did not write take them.
+
+A tree with a bundle of each verdict, some of them with hostile names and texts, is judged
+once for all formats.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from sources import BUILD
+from test_validate import (
+    make_folder,
+    make_tree,
+    make_zip,
+    members,
+    sparse_bundle,
+    spec_of,
+    validate,
+)
+
+PROGRAM = BUILD / "mpt-validate"
+FORMATS = ["human", "json", "jsonl"]
+MASKED = {"seconds": 0}
+
+
+def written(folder, *reports, operand="tree", status=1, **options):
+    """Run with --report FORMAT=FORMAT.out for each; their texts."""
+    arguments = [f"--report={name}={name}.out" for name in reports]
+    run = validate(*arguments, operand, cwd=folder, **options)
+    assert run.exit == status, run.stderr
+    return [(folder / f"{name}.out").read_bytes().decode() for name in reports]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    make_tree(tmp_path / "tree")
+    return tmp_path
+
+
+# ---- standard output ----
+
+
+def test_human_is_grouped_and_quiet_when_good(tmp_path):
+    make_folder(tmp_path, members(), "a:v1")
+    assert validate(tmp_path).stdout == ""
+    make_folder(tmp_path, members(spec_of(later=1)), "b:v1")
+    make_folder(tmp_path, members(spec_of(later=1), weights=b""), "c:v1")
+    run = validate(".", cwd=tmp_path)
+    note = "  note: policy_spec.json: 1 fields that the loader ignores, among them"
+    note += ' "later" [spec-unknown]'
+    ok, first, bad, second, third = run.stdout.splitlines()
+    assert (ok.split(": ")[0], bad) == ("ok ./b:v1", "bad ./c:v1")
+    assert (first, third) == (note, note)
+    assert second.startswith("  error: ") and second.endswith(" [weights]")
+    assert validate("-q", ".", cwd=tmp_path).stdout.splitlines() == [bad, second]
+
+
+def masked(text, name):
+    if name != "json":
+        return text
+    document = json.loads(text)
+    document["summary"] |= MASKED
+    return document
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_format_and_report_say_the_same(tree, name):
+    [report] = written(tree, name)
+    printed = validate("--format", name, "tree", cwd=tree).stdout
+    assert masked(report, name) == masked(printed, name) and report
+    if f"--{name}" in ("--json", "--jsonl"):
+        short = validate(f"--{name}", "tree", cwd=tree).stdout
+        assert masked(report, name) == masked(short, name)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_one_and_many_threads_report_the_same(tree, name):
+    [one] = written(tree, name)
+    run = validate("-j4", f"--report={name}=many", "tree", cwd=tree)
+    assert masked((tree / "many").read_text(), name) == masked(one, name), run
+
+
+# ---- files ----
+
+
+def test_several_reports_at_once(tree):
+    texts = written(tree, *FORMATS)
+    assert all(texts) and len(set(texts)) == len(FORMATS)
+    assert sorted(os.listdir(tree)) == sorted([f"{name}.out" for name in FORMATS] + ["tree"])
+
+
+def test_report_takes_the_place_of_a_file(tree):
+    (tree / "jsonl.out").write_text("old\n" * 100)
+    [text] = written(tree, "jsonl")
+    assert len([json.loads(line) for line in text.splitlines()]) == 9
+
+
+@pytest.mark.parametrize(
+    "value, reason",
+    [
+        ("json", "--report takes FORMAT=FILE"),
+        ("json=", "--report takes FORMAT=FILE"),
+        ("nonsense=x", "--report takes FORMAT=FILE"),
+        ("jso=x", "--report takes FORMAT=FILE"),
+        ("json=same", 'two reports cannot both be "same"'),
+        ("json=missing/x", "missing/x: cannot open the folder: No such file"),
+        ("json=tree/", "tree/: a folder, where a report"),
+        ("json=tree", "tree: not a regular file"),
+        ("json=link", "link: not a regular file"),
+        ("json=/dev/null", "/dev/null: not a regular file"),
+    ],
+)
+def test_report_that_cannot_be_written(tree, value, reason):
+    """Said before any bundle is read, and nothing is left behind."""
+    (tree / "link").symlink_to("elsewhere")
+    before = sorted(os.listdir(tree))
+    run = validate("--report=jsonl=same", f"--report={value}", "tree", cwd=tree)
+    assert run.exit == 2 and run.stdout == "" and reason in run.stderr
+    assert sorted(os.listdir(tree)) == before
+
+
+def test_formats_that_exclude_each_other(tree):
+    for arguments in (["--json", "--format=jsonl"], ["--jsonl", "--format=json"]):
+        run = validate(*arguments, "tree", cwd=tree)
+        assert run.exit == 2 and "exclude each other" in run.stderr
+    assert validate("--json", "--format=json", "tree", cwd=tree).exit == 1
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_nothing_to_report(tmp_path, name):
+    """No bundle, no report: an empty one would pass for a clean one."""
+    (tmp_path / "out").write_text("before")
+    (tmp_path / "empty").mkdir()
+    make_zip(tmp_path / "empty", {"x": b"y"}, "results.zip")
+    run = validate(f"--report={name}=out", "empty", cwd=tmp_path)
+    assert run.exit == 3 and sorted(os.listdir(tmp_path)) == ["empty", "out"]
+    assert (tmp_path / "out").read_text() == "before"
+
+
+def test_no_report_of_half_the_work(tmp_path):
+    folder = sparse_bundle(tmp_path, 1 << 40)
+    command = [PROGRAM, "--report=json=out", folder]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 143 and os.listdir(tmp_path) == [folder.name]
+
+
+def test_full_disk(tree):
+    """The report is not there, the verdicts are, and the status says so."""
+    command = f"ulimit -f 0; exec {PROGRAM} --report=json=out tree | cat"
+    script = ["bash", "-c", f"trap '' XFSZ; set -o pipefail; {command}"]
+    done = subprocess.run(script, cwd=tree, capture_output=True, text=True)
+    assert done.returncode == 2 and "out: cannot write: File too large" in done.stderr
+    assert "bad tree/run/checkpoints/run:v3\n" in done.stdout
+    assert os.listdir(tree) == ["tree"]

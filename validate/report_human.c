@@ -1,0 +1,87 @@
+/* report_human.c - a group of lines a bundle, for people */
+#include "validate/report_form.h"
+
+#include <inttypes.h>
+
+#include "validate/report_text.h"
+
+#define PLAIN "\033[0m"
+
+static const char *const verdict_colors[] = {
+	[VERDICT_NONE] = "",
+	[VERDICT_OK] = "\033[32m",
+	[VERDICT_BAD] = "\033[31m",
+	[VERDICT_SKIPPED] = "\033[33m",
+};
+
+static const char *const level_colors[] = {
+	[REPORT_ERROR] = "\033[31m",
+	[REPORT_WARNING] = "\033[33m",
+	[REPORT_NOTE] = "\033[36m",
+};
+
+static void put_word(struct report_output *o, const char *color,
+		     const char *word)
+{
+	report_print(o, "%s%s%s", o->color ? color : "", word,
+		     o->color ? PLAIN : "");
+}
+
+/* Good ones are only worth a line if something was found, or for -v. */
+static bool is_silent(const struct report_output *o,
+		      const struct result *result)
+{
+	switch (result->verdict) {
+	case VERDICT_OK:
+		return o->quiet || (result->count == 0 && !o->verbose);
+	case VERDICT_SKIPPED:
+		return !o->verbose;
+	case VERDICT_NONE:
+		return true;
+	case VERDICT_BAD:
+		break;
+	}
+	return false;
+}
+
+static void put_heading(struct report_output *o, const char *path,
+			const struct result *result)
+{
+	put_word(o, verdict_colors[result->verdict],
+		 report_verdict_word(result->verdict));
+	report_print(o, " ");
+	report_escaped(o, path);
+	if (result->verdict == VERDICT_OK)
+		report_print(o, ": %zu tensors, %" PRIu64 " bytes",
+			     result->tensor_count, result->nbytes);
+	else if (result->verdict == VERDICT_SKIPPED)
+		report_print(o, ": %s", result->skip);
+	else if (result->count == 0)
+		report_print(o, ": out of memory");
+	report_print(o, "\n");
+}
+
+static void put_finding(struct report_output *o, const struct finding *f)
+{
+	char reason[REPORT_REASON_SIZE];
+
+	report_print(o, "  ");
+	put_word(o, level_colors[report_level(f)], report_level_word(f));
+	report_print(o, ": %s [%s]\n", report_reason(f, reason), f->rule->id);
+}
+
+static void bundle(struct report_output *o, const struct candidate *c,
+		   const struct result *result)
+{
+	if (is_silent(o, result))
+		return;
+	put_heading(o, c->path, result);
+	for (size_t i = 0; i < result->count; i++)
+		if (!o->quiet ||
+		    report_level(&result->findings[i]) == REPORT_ERROR)
+			put_finding(o, &result->findings[i]);
+}
+
+const struct report_form report_human = {
+	.name = "human", .lines = true, .bundle = bundle,
+};
