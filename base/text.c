@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the character that starts here, or 0 if none does (RFC 3629, 4). */
-static size_t utf8_length(const uint8_t *p, size_t len)
+/* RFC 3629, section 4. */
+size_t text_character(const char *text, size_t len)
 {
+	const uint8_t *p = (const uint8_t *)text;
 	uint8_t low = 0x80, high = 0xbf;
 	size_t n;
 
@@ -41,10 +42,9 @@ static size_t utf8_length(const uint8_t *p, size_t len)
 
 size_t text_utf8_span(const char *text, size_t len)
 {
-	const uint8_t *p = (const uint8_t *)text;
 	size_t pos = 0, n;
 
-	while (pos < len && (n = utf8_length(p + pos, len - pos)) > 0)
+	while (pos < len && (n = text_character(text + pos, len - pos)) > 0)
 		pos += n;
 	return pos;
 }
@@ -65,6 +65,16 @@ bool text_is_line_separator(const char *character, size_t len)
 {
 	return len == 3 && (memcmp(character, "\xe2\x80\xa8", 3) == 0 ||
 			    memcmp(character, "\xe2\x80\xa9", 3) == 0);
+}
+
+bool text_is_control(const char *character, size_t len)
+{
+	uint8_t first = (uint8_t)character[0];
+
+	if (len == 1)
+		return first < 0x20 || first == 0x7f;
+	return (len == 2 && first == 0xc2 && (uint8_t)character[1] < 0xa0) ||
+	       text_is_line_separator(character, len);
 }
 
 /* Of the character that starts here; 0 inside one. */
@@ -128,7 +138,7 @@ size_t text_escape(char *buf, size_t size, const char *text, size_t len)
 		return 0;
 	while (pos < len) {
 		char out[8];
-		size_t n = utf8_length(p + pos, len - pos);
+		size_t n = text_character(text + pos, len - pos);
 		size_t wide = escape_one(out, p + pos, n);
 
 		if (used + wide + 1 > size) {

@@ -15,6 +15,9 @@
  */
 size_t text_utf8_span(const char *text, size_t len);
 
+/* The bytes of the first such character; 0 if the text starts with none. */
+size_t text_character(const char *text, size_t len);
+
 bool text_is_utf8(const char *text, size_t len);
 
 /* Is suffix the end of text, both NUL-terminated? */
@@ -22,6 +25,9 @@ bool text_ends_in(const char *text, const char *suffix);
 
 /* U+2028 or U+2029, which some programs take for the end of a line. */
 bool text_is_line_separator(const char *character, size_t len);
+
+/* One of those, or a control character: C0, DEL, C1. */
+bool text_is_control(const char *character, size_t len);
 
 /*
  * The columns that UTF-8 text without control characters takes on a terminal,

@@ -53,15 +53,16 @@ static void drain(struct report *r, struct report_sink *s)
 	struct error err = { 0 };
 
 	if (s->prints) {
-		print(r, &o->text);
+		print(r, &o->text.bytes);
 		if (o->form->lines)
 			flush(r);
-	} else if (!report_file_write(&s->file, o->text.data, o->text.len,
+	} else if (!report_file_write(&s->file, o->text.bytes.data,
+				      o->text.bytes.len,
 				      &err)) {
 		note_error(r, &err);
 		s->given_up = true;
 	}
-	o->text.len = 0;
+	o->text.bytes.len = 0;
 }
 
 /*
@@ -72,14 +73,15 @@ static void take(struct report *r, struct report_sink *s, bool all)
 {
 	struct report_output *o = &s->out;
 
-	if (o->fault.kind != ERROR_NONE) {
-		note_error(r, &o->fault);
-		o->fault = (struct error){ 0 };
-		o->text.len = 0;
-		s->given_up = !s->prints || !o->form->lines;
+	if (o->text.fault.kind != ERROR_NONE) {
+		note_error(r, &o->text.fault);
+		o->text.fault = (struct error){ 0 };
+		o->text.bytes.len = 0;
+		s->given_up = !s->prints || !o->form->lines ||
+			      o->form->begin;
 	}
-	if (o->text.len > 0 && !s->given_up &&
-	    (all || s->prints || o->text.len >= DRAIN_AT))
+	if (o->text.bytes.len > 0 && !s->given_up &&
+	    (all || s->prints || o->text.bytes.len >= DRAIN_AT))
 		drain(r, s);
 }
 
@@ -292,7 +294,7 @@ void report_free(struct report *r)
 
 		if (s->out.form->free)
 			s->out.form->free(&s->out);
-		buffer_free(&s->out.text);
+		buffer_free(&s->out.text.bytes);
 		report_file_discard(&s->file);
 	}
 	free(r->sinks);

@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const struct report_form *const forms[] = {
-	&report_human, &report_json, &report_jsonl,
+	&report_human, &report_json, &report_jsonl, &report_junit,
+	&report_sarif, &report_github, &report_markdown,
 };
 
 const struct report_form *report_form_at(size_t index)

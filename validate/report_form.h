@@ -16,9 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/error.h"
-#include "base/memory.h"
 #include "validate/find.h"
+#include "validate/report_text.h"
 #include "validate/rules.h"
 
 struct totals {
@@ -32,8 +31,7 @@ struct report_output {
 	const struct report_form *form;
 	bool color, quiet, verbose;	/* for people */
 	size_t limit;		/* bytes the text may have, or 0 */
-	struct buffer text;	/* emptied when it is written */
-	struct error fault;	/* why text is not whole */
+	struct report_text text;	/* emptied when it is written */
 	size_t count;		/* of the bundles before this one */
 	void *state;		/* the form's own, or NULL */
 };
@@ -61,6 +59,7 @@ const struct report_form *report_form_at(size_t index);
 /* Take "FORMAT=FILE" apart; NULL if there is no such form, or no file. */
 const struct report_form *report_form_of(const char *value, const char **file);
 
-extern const struct report_form report_human, report_json, report_jsonl;
+extern const struct report_form report_human, report_json, report_jsonl,
+	report_junit, report_sarif, report_github, report_markdown;
 
 #endif

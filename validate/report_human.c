@@ -3,8 +3,6 @@
 
 #include <inttypes.h>
 
-#include "validate/report_text.h"
-
 #define PLAIN "\033[0m"
 
 static const char *const verdict_colors[] = {
@@ -23,7 +21,7 @@ static const char *const level_colors[] = {
 static void put_word(struct report_output *o, const char *color,
 		     const char *word)
 {
-	report_print(o, "%s%s%s", o->color ? color : "", word,
+	report_print(&o->text, "%s%s%s", o->color ? color : "", word,
 		     o->color ? PLAIN : "");
 }
 
@@ -47,27 +45,31 @@ static bool is_silent(const struct report_output *o,
 static void put_heading(struct report_output *o, const char *path,
 			const struct result *result)
 {
+	struct report_text *t = &o->text;
+
 	put_word(o, verdict_colors[result->verdict],
 		 report_verdict_word(result->verdict));
-	report_print(o, " ");
-	report_escaped(o, path);
+	report_print(t, " ");
+	report_escaped(t, path);
 	if (result->verdict == VERDICT_OK)
-		report_print(o, ": %zu tensors, %" PRIu64 " bytes",
+		report_print(t, ": %zu tensors, %" PRIu64 " bytes",
 			     result->tensor_count, result->nbytes);
 	else if (result->verdict == VERDICT_SKIPPED)
-		report_print(o, ": %s", result->skip);
+		report_print(t, ": %s", result->skip);
 	else if (result->count == 0)
-		report_print(o, ": out of memory");
-	report_print(o, "\n");
+		report_print(t, ": out of memory");
+	report_print(t, "\n");
 }
 
 static void put_finding(struct report_output *o, const struct finding *f)
 {
 	char reason[REPORT_REASON_SIZE];
 
-	report_print(o, "  ");
+	report_print(&o->text, "  ");
 	put_word(o, level_colors[report_level(f)], report_level_word(f));
-	report_print(o, ": %s [%s]\n", report_reason(f, reason), f->rule->id);
+	report_print(&o->text, ": ");
+	report_escaped(&o->text, report_reason(f, reason));
+	report_print(&o->text, " [%s]\n", f->rule->id);
 }
 
 static void bundle(struct report_output *o, const struct candidate *c,

@@ -3,11 +3,11 @@
 
 #include "formats/bundle.h"
 #include "formats/json.h"
-#include "validate/report_text.h"
 
 static struct json_writer writer(struct report_output *o)
 {
-	return (struct json_writer){ .out = &o->text, .err = &o->fault };
+	return (struct json_writer){ .out = &o->text.bytes,
+				     .err = &o->text.fault };
 }
 
 static void put_finding(struct json_writer *w, const struct finding *f)
@@ -62,19 +62,19 @@ static void put_line(struct report_output *o, const struct candidate *c,
 		     const struct result *result)
 {
 	put_bundle(o, c, result);
-	report_print(o, "\n");
+	report_print(&o->text, "\n");
 }
 
 static void begin_document(struct report_output *o)
 {
-	report_print(o, "{\"bundles\":[\n");
+	report_print(&o->text, "{\"bundles\":[\n");
 }
 
 static void put_element(struct report_output *o, const struct candidate *c,
 			const struct result *result)
 {
 	if (o->count > 0)
-		report_print(o, ",\n");
+		report_print(&o->text, ",\n");
 	put_bundle(o, c, result);
 }
 
@@ -82,7 +82,7 @@ static void end_document(struct report_output *o, const struct totals *t)
 {
 	struct json_writer w = writer(o);
 
-	report_print(o, "\n],\"summary\":");
+	report_print(&o->text, "\n],\"summary\":");
 	json_open(&w, NULL, '{');
 	json_put_u64(&w, "ok", t->ok);
 	json_put_u64(&w, "bad", t->bad);
@@ -91,7 +91,7 @@ static void end_document(struct report_output *o, const struct totals *t)
 	json_put_u64(&w, "bytes", t->nbytes);
 	json_put_real(&w, "seconds", t->seconds);
 	json_close(&w, '}');
-	report_print(o, "}\n");
+	report_print(&o->text, "}\n");
 }
 
 const struct report_form report_jsonl = {

@@ -1,14 +1,15 @@
 /*
  * report_text.h - the words all reports use, and hostile text made harmless
- *
- * Everything appends to o->text; lack of memory is noted in o->fault.
  */
 #ifndef VALIDATE_REPORT_TEXT_H
 #define VALIDATE_REPORT_TEXT_H
 
 #include <stddef.h>
 
-#include "validate/report_form.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "validate/find.h"
+#include "validate/rules.h"
 
 /* As rules_is_error() and the rule say: what a finding is to the user. */
 enum report_level { REPORT_ERROR, REPORT_WARNING, REPORT_NOTE, REPORT_LEVELS };
@@ -26,17 +27,42 @@ const char *report_verdict_word(enum verdict verdict);
 size_t report_count_level(const struct result *result,
 			  enum report_level level);
 
-/* "member: offset N: reason", on one line and safe on a terminal. */
-#define REPORT_REASON_SIZE (4 * sizeof(struct error))
+/*
+ * "member: offset N: reason", not escaped yet.  f may be NULL: there was no
+ * memory for what was found.  Returns buf or a constant.
+ */
+#define REPORT_REASON_SIZE sizeof(struct error)
 const char *report_reason(const struct finding *f,
 			  char buf[REPORT_REASON_SIZE]);
 
-/* Our own text. */
+/*
+ * The file that a finding (or NULL) of a bundle is about: its member, if the
+ * bundle is a folder.  Without "./" in front; malloc'ed, or NULL.
+ */
+char *report_file_of(const struct candidate *c, const struct finding *f,
+		     struct error *err);
+
+/* Text that grows; why it is not whole, if memory was lacking. */
+struct report_text {
+	struct buffer bytes;
+	struct error fault;
+};
+
+/* Our own words. */
 __attribute__((format(printf, 2, 3)))
-void report_print(struct report_output *o, const char *fmt, ...);
-void report_put(struct report_output *o, const char *text, size_t len);
+void report_print(struct report_text *t, const char *fmt, ...);
+void report_put(struct report_text *t, const char *text, size_t len);
 
 /* Any bytes, so that they are one line and safe on a terminal. */
-void report_escaped(struct report_output *o, const char *text);
+void report_escaped(struct report_text *t, const char *text);
+
+/*
+ * The same in XML or HTML, between tags or in a quoted attribute.  What XML
+ * forbids even as a reference becomes U+FFFD.
+ */
+void report_markup(struct report_text *t, const char *text);
+
+/* Append all of another text, and its fault; that is empty then. */
+void report_move(struct report_text *t, struct report_text *other);
 
 #endif
