@@ -20,7 +20,7 @@ ISAL ?= $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
 PKGS := zlib libcjson $(ISAL)
 HELPER_LD := $(shell $(PKG_CONFIG) --libs libseccomp)
 PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS))
-PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS))
+PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
 # The interpreter to embed is asked about itself: python3-config need not be
 # the one that belongs to $(PYTHON).
 PY_CF := $(shell $(PYTHON) convert/unpickler/embed_flags.py cflags)

@@ -2,170 +2,56 @@
 #include "convert/repair.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "formats/architecture.h"
+#include "formats/architecture_weights.h"
 
-/* What the keys of a state dict tell about the core. */
-struct core {
-	bool lstm, axon;	/* cells of the letters L and A */
-	bool layers_known;
-	uint64_t layers;	/* one more than the highest block */
-};
-
-static bool contains(const struct tensor *t, const char *part)
-{
-	/* A NUL in a key ends the search; no key of such a policy has one. */
-	return strstr(t->key, part) != NULL;
-}
-
-/* "cortex.func.stack.blocks.<n>." anywhere in the key. */
-static bool block_number(const struct tensor *t, uint64_t *number)
-{
-	static const char mark[] = "cortex.func.stack.blocks.";
-	const char *at = t->key;
-
-	while ((at = strstr(at, mark)) != NULL) {
-		const char *digit = at + sizeof(mark) - 1;
-		uint64_t n = 0;
-
-		at = digit;
-		/* Nine digits: no core has more blocks. */
-		while (*digit >= '0' && *digit <= '9' && digit - at < 9)
-			n = n * 10 + (uint64_t)(*digit++ - '0');
-		if (digit > at && *digit == '.') {
-			*number = n;
-			return true;
-		}
-	}
-	return false;
-}
-
-static struct core look_at_keys(const struct state_dict *weights)
-{
-	struct core core = { 0 };
-
-	for (size_t i = 0; i < weights->count; i++) {
-		const struct tensor *t = &weights->tensors[i];
-		uint64_t number;
-
-		core.lstm |= contains(t, "cell.net.weight_ih_l0");
-		core.axon |= contains(t, "cell.nu_log");
-		if (!block_number(t, &number))
-			continue;
-		core.layers_known = true;
-		if (number + 1 > core.layers)
-			core.layers = number + 1;
-	}
-	return core;
-}
-
-/* The letters of a plain string literal; false if it is anything else. */
-static bool pattern_letters(const struct architecture_keyword *k,
-			    const char **letters, size_t *len)
-{
-	const char *v = k->value;
-	size_t n = k->value_len;
-
-	if (n < 2 || (v[0] != '\'' && v[0] != '"') || v[n - 1] != v[0])
-		return false;
-	*letters = v + 1;
-	*len = n - 2;
-	for (size_t i = 0; i < *len; i++)
-		if ((*letters)[i] < 'A' || (*letters)[i] > 'Z')
-			return false;
-	return *len > 0;
-}
-
-static bool small_number(const struct architecture_keyword *k,
-			 uint64_t *number)
-{
-	*number = 0;
-	for (size_t i = 0; i < k->value_len; i++) {
-		if (k->value[i] < '0' || k->value[i] > '9' || i >= 9)
-			return false;
-		*number = *number * 10 + (uint64_t)(k->value[i] - '0');
-	}
-	return k->value_len > 0;
-}
-
-/* Components that are listed say all themselves; no list is an empty one. */
-static bool has_components(const struct architecture *a)
-{
-	const struct architecture_keyword *k = architecture_find(a,
-							"components");
-
-	return k && !(k->value_len == 2 && memcmp(k->value, "[]", 2) == 0);
-}
-
-/*
- * A pattern may have several letters, each an expert of every layer, so one
- * that names just the cells the keys have is right whatever its order.
- */
-static bool judge_pattern(const struct architecture_keyword *k,
-			  const struct core *core, char *repaired,
-			  struct notes *notes, struct error *err)
-{
-	const char *letters;
-	bool says_lstm, says_axon;
-	size_t len;
-
-	*repaired = '\0';
-	if (!pattern_letters(k, &letters, &len) || (!core->lstm && !core->axon))
-		return true;
-	says_lstm = memchr(letters, 'L', len);
-	says_axon = memchr(letters, 'A', len);
-	if (says_lstm == core->lstm && says_axon == core->axon)
-		return true;
-	if (core->lstm && core->axon)
-		return notes_add(notes, err, "core_resnet_pattern %.*s does "
-				 "not name both kinds of cell that the weights "
-				 "have; it was left", (int)k->value_len,
-				 k->value);
-	*repaired = core->lstm ? 'L' : 'A';
-	return notes_add(notes, err, "core_resnet_pattern %.*s contradicts the "
-			 "weights; it was made '%c'", (int)k->value_len,
-			 k->value, *repaired);
-}
-
-static bool judge_layers(const struct architecture_keyword *k,
-			 const struct core *core, bool *repair,
+static bool note_pattern(const struct architecture_contradiction *c,
 			 struct notes *notes, struct error *err)
 {
-	uint64_t says;
+	int len = c->pattern ? (int)c->pattern->value_len : 0;
 
-	*repair = core->layers_known && small_number(k, &says) &&
-		  says != core->layers;
-	return !*repair ||
-	       notes_add(notes, err, "core_resnet_layers %" PRIu64
-			 " contradicts the weights; it was made %" PRIu64,
-			 says, core->layers);
+	if (!c->pattern)
+		return true;
+	if (!c->letter)
+		return notes_add(notes, err, "core_resnet_pattern %.*s does "
+				 "not name both kinds of cell that the weights "
+				 "have; it was left", len, c->pattern->value);
+	return notes_add(notes, err, "core_resnet_pattern %.*s contradicts the "
+			 "weights; it was made '%c'", len, c->pattern->value,
+			 c->letter);
 }
 
-/*
- * The text with the values of both keywords as they should be: letter 0, or
- * count NULL, leaves one as it is.
- */
+static bool note_layers(const struct architecture_contradiction *c,
+			struct notes *notes, struct error *err)
+{
+	return !c->layers ||
+	       notes_add(notes, err, "core_resnet_layers %" PRIu64
+			 " contradicts the weights; it was made %" PRIu64,
+			 c->layers_said, c->layers_there);
+}
+
+/* The text with the values of both keywords as they should be. */
 static bool rewrite(struct buffer *out, const struct architecture *a,
-		    const struct architecture_keyword *pattern, char letter,
-		    const struct architecture_keyword *layers,
-		    const uint64_t *count, struct error *err)
+		    const struct architecture_contradiction *c,
+		    struct error *err)
 {
 	const char *at = a->text, *end = a->text + a->len;
 
 	for (size_t i = 0; i < a->count; i++) {
 		const struct architecture_keyword *k = &a->keywords[i];
-		bool new_pattern = letter && k == pattern, ok = true;
+		bool new_pattern = c->letter && k == c->pattern, ok = true;
 
-		if (!new_pattern && !(count && k == layers))
+		if (!new_pattern && k != c->layers)
 			continue;
 		if (!buffer_append(out, at, (size_t)(k->value - at), err))
 			return false;
 		at = k->value + k->value_len;
 		if (new_pattern)
-			ok = buffer_print(out, err, "'%c'", letter);
+			ok = buffer_print(out, err, "'%c'", c->letter);
 		else
-			ok = buffer_print(out, err, "%" PRIu64, *count);
+			ok = buffer_print(out, err, "%" PRIu64,
+					  c->layers_there);
 		if (!ok)
 			return false;
 	}
@@ -177,30 +63,20 @@ bool repair_architecture(const char **text, size_t *len,
 			 struct arena *arena, struct notes *notes,
 			 struct error *err)
 {
-	const struct architecture_keyword *pattern, *layers;
+	struct architecture_contradiction c;
 	struct architecture a = { 0 };
 	struct buffer out = { 0 };
-	struct core core;
-	bool new_layers, ok = false;
-	char letter;
+	bool ok = false;
 
 	if (!architecture_parse(&a, *text, *len, err))
 		return false;
-	pattern = architecture_find(&a, "core_resnet_pattern");
-	layers = architecture_find(&a, "core_resnet_layers");
-	if (!pattern || !layers || has_components(&a)) {
-		ok = true;
-		goto done;
-	}
-	core = look_at_keys(weights);
-	if (!judge_pattern(pattern, &core, &letter, notes, err) ||
-	    !judge_layers(layers, &core, &new_layers, notes, err))
+	architecture_hold_to(&c, &a, weights);
+	if (!note_pattern(&c, notes, err) || !note_layers(&c, notes, err))
 		goto done;
 	ok = true;
-	if (!letter && !new_layers)
+	if (!c.letter && !c.layers)
 		goto done;
-	ok = rewrite(&out, &a, pattern, letter, layers,
-		     new_layers ? &core.layers : NULL, err);
+	ok = rewrite(&out, &a, &c, err);
 	if (!ok)
 		goto done;
 	*text = arena_copy(arena, out.data, out.len, err);

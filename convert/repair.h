@@ -1,12 +1,8 @@
 /*
  * repair.h - architecture texts that contradict the weights they came with
  *
- * A run that was resumed saved the text of the resuming command's config with
- * the weights of the run it went on from.  For ViT policies of December 2025
- * two settings then could be wrong, and the framework corrected them when a
- * strict load failed: core_resnet_pattern (the cells of the core: A or L) and
- * core_resnet_layers.  Without a strict load, only what keys and text show to
- * be a contradiction is changed here; nothing is ever added or renamed.
+ * What formats/architecture_weights.h finds is changed here as the framework
+ * changed it when a strict load failed; nothing is ever added or renamed.
  */
 #ifndef CONVERT_REPAIR_H
 #define CONVERT_REPAIR_H

@@ -8,8 +8,11 @@
  * The reader refuses everything the reference reader (the safetensors package
  * 0.8) refuses, and also what the format description forbids but that reader
  * lets through: a name twice, unknown fields, white space before the object,
- * padding other than white space.  Input is hostile.  The writer's output is
- * byte for byte that of the reference writer.  No I/O here.
+ * padding other than blanks, a tensor written as an array, __metadata__ null,
+ * over 4096 sizes.  What only these rules refuse is ERROR_UNSAFE; all else is
+ * another kind, and the reference reader refuses it, too.  Input is hostile.
+ * The writer's output is byte for byte that of the reference writer.  No I/O
+ * here.
  */
 #ifndef FORMATS_SAFETENSORS_H
 #define FORMATS_SAFETENSORS_H
@@ -57,6 +60,14 @@ bool safetensors_check_inflated(size_t len, uint64_t stored_nbytes,
 bool safetensors_read_header(struct safetensors_header *header,
 			     const char *text, size_t len,
 			     uint64_t data_nbytes, struct error *err);
+
+/*
+ * The tensors in the order of their bytes, malloc'ed; NULL if there is no
+ * memory.  Borrows them from the header.
+ */
+const struct tensor **
+safetensors_by_offset(const struct safetensors_header *header,
+		      struct error *err);
 
 void safetensors_header_free(struct safetensors_header *header);
 

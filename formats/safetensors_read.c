@@ -43,6 +43,13 @@ static bool fault(struct scan *s, size_t pos, const char *reason)
 			 "header: %s", reason);
 }
 
+/* The same for what the reference reader lets through. */
+static bool fault_strict(struct scan *s, size_t pos, const char *reason)
+{
+	return error_set(s->err, ERROR_UNSAFE, SAFETENSORS_LENGTH_SIZE + pos,
+			 "header: %s", reason);
+}
+
 static void skip_blanks(struct scan *s)
 {
 	while (s->pos < s->len && strchr(" \t\r\n", s->text[s->pos]) &&
@@ -72,6 +79,18 @@ static bool expect(struct scan *s, char wanted)
 			 SAFETENSORS_LENGTH_SIZE + s->pos,
 			 "header: byte 0x%02x where '%c' should stand",
 			 (unsigned char)s->text[s->pos], wanted);
+}
+
+/* The same; only the reference reader takes 'other' in its place. */
+static bool expect_not(struct scan *s, char wanted, char other)
+{
+	int next = peek(s);
+
+	if (expect(s, wanted))
+		return true;
+	if (next == other)
+		s->err->kind = ERROR_UNSAFE;
+	return false;
 }
 
 /* After a value: true if another follows, with *more saying so. */
@@ -255,7 +274,8 @@ static bool number_list(struct scan *s, struct numbers *list)
 		void *values = list->values;
 
 		if (list->count >= RANK_LIMIT)
-			return fault(s, s->pos, "over 4096 sizes in a list");
+			return fault_strict(s, s->pos,
+					    "over 4096 sizes in a list");
 		if (!memory_grow(&values, &list->capacity, list->count + 1,
 				 sizeof(uint64_t), s->err))
 			return false;
@@ -311,37 +331,42 @@ static bool offsets_field(struct scan *s, struct tensor *t,
 		return tensor_error(t, s->err, ERROR_CORRUPT,
 				    "data_offsets has %zu numbers, not 2",
 				    list->count);
-	if (list->values[1] < list->values[0])
-		return tensor_error(t, s->err, ERROR_CORRUPT,
-				    "data_offsets [%" PRIu64 ",%" PRIu64
-				    ") end before they begin",
-				    list->values[0], list->values[1]);
 	t->start = list->values[0];
-	t->nbytes = list->values[1] - list->values[0];
+	t->nbytes = list->values[1];	/* the end, until check_size() */
 	return true;
 }
 
-/* Does the shape need just the bytes that data_offsets gives? */
-static bool check_size(struct scan *s, struct tensor *t)
+/*
+ * Does the shape need just the bytes that data_offsets gives?  Asked when all
+ * names are known to stand once: the reference reader never asks it of a tensor
+ * whose name comes again.
+ */
+static bool check_size(struct tensor *t, struct error *err)
 {
 	unsigned bits = dtype_info(t->dtype)->bits;
-	uint64_t n = 1, total;
+	uint64_t n = 1, total, end = t->nbytes;
+
+	if (end < t->start)
+		return tensor_error(t, err, ERROR_CORRUPT,
+				    "data_offsets [%" PRIu64 ",%" PRIu64
+				    ") end before they begin", t->start, end);
+	t->nbytes = end - t->start;
 
 	for (size_t i = 0; i < t->rank; i++)
 		if (__builtin_mul_overflow(n, t->shape[i], &n))
-			return tensor_error(t, s->err, ERROR_CORRUPT,
+			return tensor_error(t, err, ERROR_CORRUPT,
 					    "the product of its sizes "
 					    "overflows 64 bits");
 	if (__builtin_mul_overflow(n, bits, &total))
-		return tensor_error(t, s->err, ERROR_CORRUPT,
+		return tensor_error(t, err, ERROR_CORRUPT,
 				    "%" PRIu64 " elements of %u bits "
 				    "overflow 64 bits", n, bits);
 	if (total % 8 != 0)
-		return tensor_error(t, s->err, ERROR_CORRUPT,
+		return tensor_error(t, err, ERROR_CORRUPT,
 				    "%" PRIu64 " elements of %u bits do not "
 				    "end at a whole byte", n, bits);
 	if (total / 8 != t->nbytes)
-		return tensor_error(t, s->err, ERROR_CORRUPT,
+		return tensor_error(t, err, ERROR_CORRUPT,
 				    "its shape and dtype need %" PRIu64
 				    " bytes, data_offsets give %" PRIu64,
 				    total / 8, t->nbytes);
@@ -361,7 +386,7 @@ static bool tensor_field(struct scan *s, struct tensor *t, bool *seen,
 		i++;
 	if (i == FIELD_COUNT) {
 		text_escape(name, sizeof(name), s->string.data, s->string.len);
-		return tensor_error(t, s->err, ERROR_CORRUPT,
+		return tensor_error(t, s->err, ERROR_UNSAFE,
 				    "unknown field \"%s\"", name);
 	}
 	if (seen[i])
@@ -384,7 +409,7 @@ static bool tensor_object(struct scan *s, struct tensor *t,
 	bool seen[FIELD_COUNT] = { false };
 	bool more = true;
 
-	if (!expect(s, '{'))
+	if (!expect_not(s, '{', '['))
 		return false;
 	if (peek(s) == '}') {
 		s->pos++;
@@ -399,7 +424,7 @@ static bool tensor_object(struct scan *s, struct tensor *t,
 			return tensor_error(t, s->err, ERROR_CORRUPT,
 					    "field \"%s\" is missing",
 					    field_names[i]);
-	return check_size(s, t);
+	return true;
 }
 
 /* An object of strings; what they say is not kept. */
@@ -407,7 +432,7 @@ static bool metadata_object(struct scan *s, size_t *count)
 {
 	bool more = true;
 
-	if (!expect(s, '{'))
+	if (!expect_not(s, '{', 'n'))
 		return false;
 	if (peek(s) == '}') {
 		s->pos++;
@@ -477,20 +502,47 @@ static int by_offset(const void *a, const void *b)
 	return x->nbytes < y->nbytes ? -1 : x->nbytes > y->nbytes;
 }
 
-/* In order of offset, each tensor begins where the one before ends. */
-static bool check_coverage(const struct state_dict *sd, uint64_t data_nbytes,
+const struct tensor **
+safetensors_by_offset(const struct safetensors_header *header,
 		      struct error *err)
 {
+	const struct state_dict *sd = &header->tensors;
 	const struct tensor **sorted = memory_array(sd->count, sizeof(*sorted),
 						    err);
-	uint64_t end = 0;
+
+	if (!sorted)
+		return NULL;
+	for (size_t i = 0; i < sd->count; i++)
+		sorted[i] = &sd->tensors[i];
+	qsort(sorted, sd->count, sizeof(*sorted), by_offset);
+	return sorted;
+}
+
+/* Names first: of two tensors of one name no other fault is told. */
+static bool check_tensors(struct state_dict *sd, struct error *err)
+{
+	if (!state_dict_check_keys(sd, err)) {
+		if (err->kind == ERROR_CORRUPT)
+			err->kind = ERROR_UNSAFE;
+		return false;
+	}
+	for (size_t i = 0; i < sd->count; i++)
+		if (!check_size(&sd->tensors[i], err))
+			return false;
+	return true;
+}
+
+/* In order of offset, each tensor begins where the one before ends. */
+static bool check_coverage(const struct safetensors_header *header,
+			   struct error *err)
+{
+	const struct state_dict *sd = &header->tensors;
+	const struct tensor **sorted = safetensors_by_offset(header, err);
+	uint64_t data_nbytes = header->data_nbytes, end = 0;
 	bool ok = false;
 
 	if (!sorted)
 		return false;
-	for (size_t i = 0; i < sd->count; i++)
-		sorted[i] = &sd->tensors[i];
-	qsort(sorted, sd->count, sizeof(*sorted), by_offset);
 	for (size_t i = 0; i < sd->count; i++) {
 		const struct tensor *t = sorted[i];
 
@@ -521,11 +573,17 @@ done:
 /* The description of the format allows only blanks here; JSON would more. */
 static bool check_padding(struct scan *s)
 {
-	for (; s->pos < s->len; s->pos++)
-		if (s->text[s->pos] != ' ')
-			return fault(s, s->pos,
-				     "bytes other than blanks behind the "
-				     "object");
+	static const char reason[] = "bytes other than blanks behind the "
+				     "object";
+
+	for (; s->pos < s->len; s->pos++) {
+		char c = s->text[s->pos];
+
+		if (c == '\t' || c == '\r' || c == '\n')
+			return fault_strict(s, s->pos, reason);
+		if (c != ' ')
+			return fault(s, s->pos, reason);
+	}
 	return true;
 }
 
@@ -560,6 +618,7 @@ bool safetensors_read_header(struct safetensors_header *header,
 			     const char *text, size_t len,
 			     uint64_t data_nbytes, struct error *err)
 {
+	static const char first_byte[] = "the first byte is not '{'";
 	struct scan s = { .text = text, .len = len, .err = err };
 	struct numbers list = { 0 };
 	size_t valid = text_utf8_span(text, len);
@@ -572,13 +631,16 @@ bool safetensors_read_header(struct safetensors_header *header,
 		goto done;
 	}
 	if (len == 0 || text[0] != '{') {
-		fault(&s, 0, "the first byte is not '{'");
+		if (peek(&s) == '{')
+			fault_strict(&s, 0, first_byte);
+		else
+			fault(&s, 0, first_byte);
 		goto done;
 	}
 	if (!members(&s, header, &list) || !check_padding(&s))
 		goto done;
-	ok = state_dict_check_keys(&header->tensors, err) &&
-	     check_coverage(&header->tensors, data_nbytes, err);
+	ok = check_tensors(&header->tensors, err) &&
+	     check_coverage(header, err);
 done:
 	buffer_free(&s.string);
 	free(list.values);
@@ -605,7 +667,7 @@ bool safetensors_check_inflated(size_t len, uint64_t stored_nbytes,
 			 INFLATED_PER_BYTE;
 	if (len <= limit)
 		return true;
-	return error_set(err, ERROR_LIMIT, 0, "header of %zu bytes, over the "
+	return error_set(err, ERROR_UNSAFE, 0, "header of %zu bytes, over the "
 			 "limit of %" PRIu64 " for a file that takes %" PRIu64
 			 " in its archive", len, limit, stored_nbytes);
 }

@@ -92,7 +92,7 @@ static void test_inflated(void **state)
 
 		CHECK(inflated[i].name, ok == !inflated[i].reason);
 		if (!ok && inflated[i].reason)
-			check_fault(inflated[i].name, &err, ERROR_LIMIT, 0,
+			check_fault(inflated[i].name, &err, ERROR_UNSAFE, 0,
 				    inflated[i].reason);
 	}
 	check_rows();
@@ -257,7 +257,7 @@ static const struct {
 	  "not UTF-8" },
 	{ "surrogate as UTF-8", BYTES("{'\xed\xa0\x80'}"), 0, ERROR_CORRUPT,
 	  10, "not UTF-8" },
-	{ "blank in front", BYTES(" {}"), 0, ERROR_CORRUPT, 8,
+	{ "blank in front", BYTES(" {}"), 0, ERROR_UNSAFE, 8,
 	  "the first byte is not '{'" },
 	{ "byte order mark", BYTES("\xef\xbb\xbf{}"), 0, ERROR_CORRUPT, 8,
 	  "the first byte is not '{'" },
@@ -267,7 +267,7 @@ static const struct {
 	  "bytes other than blanks behind the object" },
 	{ "padded with NUL", BYTES("{}\0"), 0, ERROR_CORRUPT, 10,
 	  "bytes other than blanks behind the object" },
-	{ "padded with newlines", BYTES("{} \n"), 0, ERROR_CORRUPT, 11,
+	{ "padded with newlines", BYTES("{} \n"), 0, ERROR_UNSAFE, 11,
 	  "bytes other than blanks behind the object" },
 	{ "cut behind {", BYTES("{"), 0, ERROR_TRUNCATED, 9,
 	  "ends where '\"' should stand" },
@@ -321,14 +321,14 @@ static const struct {
 	{ "metadata twice", BYTES("{'__metadata__':{},'__metadata__':{}}"),
 	  0, ERROR_CORRUPT, 42, "\"__metadata__\" stands twice" },
 	{ "metadata is null", BYTES("{'__metadata__':null}"), 0,
-	  ERROR_CORRUPT, 24, "byte 0x6e where '{' should stand" },
+	  ERROR_UNSAFE, 24, "byte 0x6e where '{' should stand" },
 	{ "metadata holds a number", BYTES("{'__metadata__':{'a':1}}"), 0,
 	  ERROR_CORRUPT, 29, "byte 0x31 where '\"' should stand" },
 	{ "metadata holds an object", BYTES("{'__metadata__':{'a':{}}}"), 0,
 	  ERROR_CORRUPT, 29, "byte 0x7b where '\"' should stand" },
 	/* fields */
 	{ "tensor is an array", BYTES("{'w':['U8',[2],[0,2]]}"), 2,
-	  ERROR_CORRUPT, 13, "byte 0x5b where '{' should stand" },
+	  ERROR_UNSAFE, 13, "byte 0x5b where '{' should stand" },
 	{ "nothing in it", BYTES("{'w':{}}"), 0, ERROR_CORRUPT, NOWHERE,
 	  "tensor \"w\": field \"dtype\" is missing" },
 	{ "no shape", BYTES("{'w':{'dtype':'U8','data_offsets':[0,2]}}"), 2,
@@ -341,13 +341,13 @@ static const struct {
 	{ "a field twice, once in escapes",
 	  BYTES("{'w':{'shape':[],'\\u0073hape':[]}}"), 2, ERROR_CORRUPT,
 	  NOWHERE, "field \"shape\" stands twice" },
-	{ "an unknown field", BYTES("{'w':{'note\\n':1}}"), 2, ERROR_CORRUPT,
+	{ "an unknown field", BYTES("{'w':{'note\\n':1}}"), 2, ERROR_UNSAFE,
 	  NOWHERE, "tensor \"w\": unknown field \"note\\n\"" },
 	{ "a field in other letters", BYTES("{'w':{'Shape':[]}}"), 2,
-	  ERROR_CORRUPT, NOWHERE, "unknown field \"Shape\"" },
+	  ERROR_UNSAFE, NOWHERE, "unknown field \"Shape\"" },
 	{ "deep nesting in an unknown field",
 	  BYTES("{'w':{'x':[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["), 2,
-	  ERROR_CORRUPT, NOWHERE, "unknown field \"x\"" },
+	  ERROR_UNSAFE, NOWHERE, "unknown field \"x\"" },
 	{ "unknown dtype", BYTES("{'w':{'dtype':'F128'}}"), 2, ERROR_CORRUPT,
 	  NOWHERE, "tensor \"w\": unknown dtype \"F128\"" },
 	{ "dtype in other letters", BYTES("{'w':{'dtype':'f32'}}"), 2,
@@ -362,7 +362,7 @@ static const struct {
 	  22, "byte 0x6e where '[' should stand" },
 	{ "4097 dimensions",
 	  BYTES("{'w':{'shape':[" DEEPEST DEEPEST DEEPEST DEEPEST "1]}}"), 2,
-	  ERROR_CORRUPT, 8 + 15 + 8192, "over 4096 sizes in a list" },
+	  ERROR_UNSAFE, 8 + 15 + 8192, "over 4096 sizes in a list" },
 	/* numbers */
 	{ "negative", BYTES("{'w':{'shape':[-1]}}"), 2, ERROR_CORRUPT, 23,
 	  "a number of bare digits is needed" },
@@ -398,7 +398,7 @@ static const struct {
 	  ERROR_CORRUPT, NOWHERE, "data_offsets has 3 numbers, not 2" },
 	{ "no offset", BYTES("{'w':{'data_offsets':[]}}"), 2, ERROR_CORRUPT,
 	  NOWHERE, "data_offsets has 0 numbers, not 2" },
-	{ "offsets reversed", BYTES("{'w':{'data_offsets':[2,1]}}"), 2,
+	{ "offsets reversed", BYTES("{'w':{'dtype':'U8','shape':[1],'data_offsets':[2,1]}}"), 2,
 	  ERROR_CORRUPT, NOWHERE, "data_offsets [2,1) end before they begin" },
 	{ "product of sizes overflows",
 	  BYTES("{'w':{'dtype':'U8','shape':[4294967296,4294967296],"
@@ -452,10 +452,10 @@ static const struct {
 	/* names */
 	{ "a name twice",
 	  BYTES(W ",'w':{'dtype':'U8','shape':[2],'data_offsets':[2,4]}}"),
-	  4, ERROR_CORRUPT, NOWHERE, "tensor \"w\": stands twice" },
+	  4, ERROR_UNSAFE, NOWHERE, "tensor \"w\": stands twice" },
 	{ "a name twice, once in escapes",
 	  BYTES(W ",'\\u0077':{'dtype':'U8','shape':[0],"
-		"'data_offsets':[2,2]}}"), 2, ERROR_CORRUPT, NOWHERE,
+		"'data_offsets':[2,2]}}"), 2, ERROR_UNSAFE, NOWHERE,
 	  "tensor \"w\": stands twice" },
 };
 
