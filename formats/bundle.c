@@ -86,6 +86,33 @@ static bool is_checkpoint(const struct policy_spec *spec)
 	return strcmp(spec->class_path, POLICY_SPEC_CHECKPOINT_CLASS) == 0;
 }
 
+/*
+ * Names of Python joined by dots?  Letters outside ASCII are taken for those
+ * of a name.  Without a dot it is a name that the loader must know.
+ */
+static bool is_dotted_name(const char *path)
+{
+	bool first = true;
+
+	for (const char *p = path; ; p++) {
+		bool letter = (*p >= 'a' && *p <= 'z') || *p == '_' ||
+			      (*p >= 'A' && *p <= 'Z') ||
+			      (unsigned char)*p >= 0x80;
+
+		if (*p == '.' || *p == '\0') {
+			if (first)
+				return false;
+			if (*p == '\0')
+				return true;
+			first = true;
+			continue;
+		}
+		if (!letter && (first || *p < '0' || *p > '9'))
+			return false;
+		first = false;
+	}
+}
+
 bool bundle_check_class(const struct policy_spec *spec, struct error *err)
 {
 	const char *uri = spec->checkpoint_uri;
@@ -93,6 +120,10 @@ bool bundle_check_class(const struct policy_spec *spec, struct error *err)
 	if (spec->class_path[0] == '\0')
 		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
 				 "class_path is empty");
+	if (strchr(spec->class_path, '.') && !is_dotted_name(spec->class_path))
+		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
+				 "class_path \"%.200s\" is no dotted name of a "
+				 "class", spec->class_path);
 	if (strcmp(spec->class_path, POLICY_SPEC_POINTER_CLASS) != 0)
 		return true;
 	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
@@ -182,12 +213,10 @@ static bool read_rest(const struct bundle_stream *stream, uint64_t nbytes,
 	return ok;
 }
 
-bool bundle_check_weights(struct safetensors_header *header,
-			  const struct bundle_stream *stream,
-			  struct error *err)
+bool bundle_read_header(struct safetensors_header *header,
+			const struct bundle_stream *stream, struct error *err)
 {
 	uint8_t bytes[SAFETENSORS_LENGTH_SIZE] = { 0 };
-	uint64_t data_nbytes = 0;
 	char *text = NULL;
 	size_t len = 0, first = sizeof(bytes);
 	bool ok;
@@ -199,18 +228,23 @@ bool bundle_check_weights(struct safetensors_header *header,
 	     safetensors_read_length(bytes, stream->size, &len, err) &&
 	     safetensors_check_inflated(len, stream->stored_nbytes, err) &&
 	     (text = memory_array(len, 1, err)) != NULL &&
-	     stream->read(stream->source, text, len, err);
-	if (ok) {
-		data_nbytes = stream->size - SAFETENSORS_LENGTH_SIZE - len;
-		ok = safetensors_read_header(header, text, len, data_nbytes,
-					     err);
-	}
+	     stream->read(stream->source, text, len, err) &&
+	     safetensors_read_header(header, text, len, stream->size -
+				     SAFETENSORS_LENGTH_SIZE - len, err);
 	free(text);
-	if (ok && !read_rest(stream, data_nbytes, err)) {
-		safetensors_header_free(header);
-		ok = false;
-	}
 	return ok;
+}
+
+bool bundle_check_weights(struct safetensors_header *header,
+			  const struct bundle_stream *stream,
+			  struct error *err)
+{
+	if (!bundle_read_header(header, stream, err))
+		return false;
+	if (read_rest(stream, header->data_nbytes, err))
+		return true;
+	safetensors_header_free(header);
+	return false;
 }
 
 struct place {

@@ -56,6 +56,12 @@ bool bundle_folder_hidden(const char *folder_name);
 bool bundle_is_leftover(const char *file_name);
 
 /*
+ * A file at the root of a bundle that the framework leaves there, or that its
+ * own tools carry along: state of the trainer, locks, a legacy architecture.
+ */
+bool bundle_is_known_extra(const char *file_name);
+
+/*
  * Check data_path or setup_script ('what'): relative, without "..", not for
  * the shell ("~"), not empty.  *clean becomes the same path without "." parts
  * and repeated slashes, malloc'ed.
@@ -65,8 +71,8 @@ bool bundle_clean_path(char **clean, const char *path, const char *what,
 
 /*
  * What a parsed spec must say, beyond its types, as far as that can be checked
- * without the files it names: no pointer to a legacy checkpoint; paths inside
- * the bundle; an architecture that parses, and weights, where the class needs
+ * without the files it names: no pointer to a legacy checkpoint, and a class
+ * that is no expression; paths inside the bundle; an architecture that parses, and weights, where the class needs
  * them.
  */
 bool bundle_check_class(const struct policy_spec *spec, struct error *err);
@@ -88,6 +94,14 @@ struct bundle_stream {
 	uint64_t size;
 	uint64_t stored_nbytes;	/* what they take in an archive, else size */
 };
+
+/*
+ * Read length and header of a safetensors file, strictly; what follows in the
+ * stream is the data that the tensors cover.  On failure *header is empty.
+ */
+bool bundle_read_header(struct safetensors_header *header,
+			const struct bundle_stream *stream,
+			struct error *err);
 
 /*
  * Read a safetensors file to its last byte: header strict, data covered

@@ -103,3 +103,30 @@ bool bundle_is_leftover(const char *file_name)
 	       (file_name[0] == '.' &&
 		has_random_part(file_name, BUNDLE_ZIP_SUFFIX));
 }
+
+/* ".setup-<16 hex digits>.lock" and ".done" */
+static bool is_setup_mark(const char *name)
+{
+	static const char front[] = ".setup-";
+	const char *digit = name + sizeof(front) - 1;
+	size_t n;
+
+	if (strncmp(name, front, sizeof(front) - 1) != 0)
+		return false;
+	n = strspn(digit, "0123456789abcdef");
+	return n == 16 && (strcmp(digit + n, ".lock") == 0 ||
+			   strcmp(digit + n, ".done") == 0);
+}
+
+bool bundle_is_known_extra(const char *file_name)
+{
+	static const char *const known[] = {
+		"trainer_state.pt", "modelarchitecture.txt",
+		".extraction.lock", ".extraction_complete",
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(known[i], file_name) == 0)
+			return true;
+	return is_setup_mark(file_name);
+}

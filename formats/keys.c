@@ -49,6 +49,68 @@ static size_t drop_wrappers(char *out, const char *key, size_t len)
 	return first ? 0 : used;
 }
 
+size_t keys_strip(char *out, const char *key, size_t len)
+{
+	size_t used = drop_wrappers(out, key, len), front = 0;
+
+	if (used == 0) {
+		memcpy(out, key, len);
+		used = len;
+	}
+	while (used - front > MODULE_LEN &&
+	       memcmp(out + front, module_prefix, MODULE_LEN) == 0)
+		front += MODULE_LEN;
+	memmove(out, out + front, used - front);
+	return used - front;
+}
+
+static bool starts_with(const struct tensor *t, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return t->key_len >= len && memcmp(t->key, prefix, len) == 0;
+}
+
+static bool is_wrapped(const struct tensor *t)
+{
+	size_t start = 0;
+
+	for (size_t i = 0; i <= t->key_len; i++) {
+		if (i < t->key_len && t->key[i] != '.')
+			continue;
+		if (is_wrapper(t->key + start, i - start))
+			return true;
+		start = i + 1;
+	}
+	return false;
+}
+
+static void count_key(size_t *count, const struct tensor **first,
+		      const struct tensor *t)
+{
+	if ((*count)++ == 0)
+		*first = t;
+}
+
+void keys_look(struct keys_prefixes *found, const struct state_dict *sd)
+{
+	*found = (struct keys_prefixes){ 0 };
+	for (size_t i = 0; i < sd->count; i++) {
+		const struct tensor *t = &sd->tensors[i];
+
+		if (starts_with(t, module_prefix))
+			count_key(&found->module, &found->a_module, t);
+		else if (!found->no_module)
+			found->no_module = t;
+		if (is_wrapped(t))
+			count_key(&found->wrapped, &found->a_wrapped, t);
+		if (starts_with(t, "network."))
+			count_key(&found->network, &found->a_network, t);
+		if (starts_with(t, "_sequential_network."))
+			count_key(&found->sequential, &found->a_sequential, t);
+	}
+}
+
 static bool drop_all_wrappers(struct state_dict *sd,
 			      struct keys_report *report, struct error *err)
 {
@@ -76,8 +138,7 @@ static bool drop_all_wrappers(struct state_dict *sd,
 static bool all_have_module(const struct state_dict *sd)
 {
 	for (size_t i = 0; i < sd->count; i++)
-		if (sd->tensors[i].key_len < MODULE_LEN ||
-		    memcmp(sd->tensors[i].key, module_prefix, MODULE_LEN) != 0)
+		if (!starts_with(&sd->tensors[i], module_prefix))
 			return false;
 	return sd->count > 0;
 }

@@ -38,4 +38,24 @@ struct keys_report {
 bool keys_normalise(struct state_dict *sd, struct keys_report *report,
 		    struct error *err);
 
+/* Which names the keys carry, by keys: nothing is changed. */
+struct keys_prefixes {
+	size_t module;		/* begin with "module." */
+	size_t wrapped;		/* have a wrapper's name as a component */
+	size_t network;		/* begin with "network.", the name until ... */
+	size_t sequential;	/* ... "_sequential_network." of 2025-11 */
+	/* The first key of each kind, and the first without "module.". */
+	const struct tensor *a_module, *no_module, *a_wrapped, *a_network,
+		*a_sequential;
+};
+
+void keys_look(struct keys_prefixes *found, const struct state_dict *sd);
+
+/*
+ * One key without the wrappers' names and without every "module." in front,
+ * into out, which holds len bytes; returns the length.  Two keys that are equal
+ * then differ by wrapping alone.
+ */
+size_t keys_strip(char *out, const char *key, size_t len);
+
 #endif

@@ -119,6 +119,53 @@ static void test_leftovers(void **state)
 			fail_msg("%s", wanted[i]);
 }
 
+static void test_known_extras(void **state)
+{
+	static const char *const known[] = {
+		"trainer_state.pt", "modelarchitecture.txt",
+		".extraction.lock", ".extraction_complete",
+		".setup-0123456789abcdef.lock", ".setup-0123456789abcdef.done"
+	};
+	static const char *const others[] = {
+		"", "trainer_state.pt2", ".setup-0123456789abcde.lock",
+		".setup-0123456789abcdef0.lock", ".setup-0123456789ABCDEF.done",
+		".setup-0123456789abcdef.txt", ".setup-", "README"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(known); i++)
+		if (!bundle_is_known_extra(known[i]))
+			fail_msg("%s", known[i]);
+	for (size_t i = 0; i < COUNT(others); i++)
+		if (bundle_is_known_extra(others[i]))
+			fail_msg("%s", others[i]);
+}
+
+static void test_class_names(void **state)
+{
+	static const struct {
+		const char *class_path;
+		bool accepted;
+	} classes[] = {
+		{ "a.B", true }, { "a.b.C1", true }, { "_a._B", true },
+		{ "short", true }, { "short-name", true },
+		{ "a.\u00e9", true }, { "a..B", false }, { "a.", false },
+		{ ".a", false }, { "a.1B", false }, { "a.B()", false },
+		{ "a .B", false }, { "a.B\n", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(classes); i++) {
+		struct policy_spec spec = {
+			.class_path = classes[i].class_path
+		};
+		struct error err = { 0 };
+
+		if (bundle_check_class(&spec, &err) != classes[i].accepted)
+			fail_msg("%s", classes[i].class_path);
+	}
+}
+
 static const struct path {
 	const char *path;
 	const char *clean;	/* NULL: refused */
@@ -284,6 +331,8 @@ int main(void)
 		cmocka_unit_test(test_run_faults),
 		cmocka_unit_test(test_hidden),
 		cmocka_unit_test(test_leftovers),
+		cmocka_unit_test(test_known_extras),
+		cmocka_unit_test(test_class_names),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_specs),
 		cmocka_unit_test(test_weights),

@@ -175,9 +175,56 @@ static void test_keys_with_nul(void **state)
 	arena_free(&sd.arena);
 }
 
+static void test_look(void **state)
+{
+	static const char *const keys[KEYS] = {
+		"network.a", "module.network.a", "b._orig_mod.c",
+		"_sequential_network.a", "module.x",
+	};
+	struct tensor tensors[KEYS];
+	struct keys_prefixes found;
+	struct state_dict sd;
+
+	(void)state;
+	fill(&sd, tensors, keys);
+	keys_look(&found, &sd);
+	CHECK("counts", found.module == 2 && found.wrapped == 1);
+	CHECK("counts", found.network == 1 && found.sequential == 1);
+	CHECK("first", found.no_module == &tensors[0]);
+	CHECK("first", found.a_module == &tensors[1]);
+	CHECK("first", found.a_wrapped == &tensors[2]);
+	CHECK("first", found.a_network == &tensors[0]);
+	CHECK("first", found.a_sequential == &tensors[3]);
+	check_rows();
+}
+
+static void test_strip(void **state)
+{
+	static const struct {
+		const char *key, *stripped;
+	} keys[] = {
+		{ "a.b", "a.b" }, { "module.module.a", "a" },
+		{ "module._orig_mod.a", "a" }, { "_orig_mod.module.a", "a" },
+		{ "a._orig_mod.b", "a.b" }, { "a.module.b", "a.module.b" },
+		{ "_orig_mod", "_orig_mod" }, { "module.", "module." },
+		{ "", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		char out[64];
+
+		out[keys_strip(out, keys[i].key, strlen(keys[i].key))] = '\0';
+		check_text(keys[i].key, out, keys[i].stripped);
+	}
+	check_rows();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_look),
+		cmocka_unit_test(test_strip),
 		cmocka_unit_test(test_normalise),
 		cmocka_unit_test(test_collisions),
 		cmocka_unit_test(test_collision_names_both),
