@@ -113,9 +113,11 @@ def launch(case, folder, faults=None):
 
 
 def contents(folder):
-    """As files_below(), but of archives their members: what deflates varies."""
+    """As files_below(), but of archives their members, and of reports no seconds."""
     files = files_below(folder)
     for name in files:
+        if name.endswith("/report"):
+            files[name] = re.sub(rb'(time="| in )[\d.]+', b"", files[name])
         if name.endswith(".zip"):
             with zipfile.ZipFile(folder / name) as archive:
                 files[name] = {member: archive.read(member) for member in archive.namelist()}
@@ -252,6 +254,24 @@ def validate_tree(start):
     return Case("mpt-validate", ["tree", "--jsonl"], start, ["tree"])
 
 
+REPORT_ENDS = {
+    "sarif": b"}]}\n", "junit": b"</testsuites>\n", "html": b"</html>\n", "markdown": b"\n",
+    "github": b"",
+}
+
+
+def validate_reports(start):
+    """Each form of report, in a folder of its own; one takes the place of a file."""
+    write_bundle(start, "tree/run:v1")
+    write_zipped(start, "tree/run:v2.zip")
+    arguments = ["tree", "--jsonl"]
+    for form in REPORT_ENDS:
+        (start / form).mkdir()
+        arguments.append(f"--report={form}={form}/report")
+    (start / "html/report").write_text("old")
+    return Case("mpt-validate", arguments, start, ["tree"])
+
+
 CASES = {
     "mpt zip": convert_mpt_zip,
     **{era: lambda start, source=source: convert_one(start, source)
@@ -264,6 +284,7 @@ CASES = {
     "bundle folder": validate_folder,
     "bundle zip": validate_zip,
     "bundle tree": validate_tree,
+    "reports": validate_reports,
 }
 
 
@@ -304,7 +325,12 @@ def complaints_about_disk(case, run, folder):
         else:
             path.unlink()
     before, now, after = contents(case.start), contents(folder), case.end
-    for name in {bundle_of(name) for name in before | now | after}:
+    reports = {name for name in before | now | after if name.endswith("/report")}
+    for name in reports & now.keys():
+        ending = REPORT_ENDS[bundle_of(name)]
+        if now[name] != before.get(name) and not now[name].endswith(ending):
+            yield f"{name} is half done"
+    for name in {bundle_of(name) for name in (before | now | after).keys() - reports}:
         of = [{n: c for n, c in tree.items() if bundle_of(n) == name}
               for tree in (before, now, after)]
         if of[1] not in (of[0], of[2]):

@@ -24,8 +24,8 @@ from test_validate import (
 )
 
 PROGRAM = BUILD / "mpt-validate"
-FORMATS = ["human", "json", "jsonl", "junit", "sarif", "github", "markdown"]
-SECONDS = re.compile(r'("seconds":|time=")[0-9.e-]+')
+FORMATS = ["human", "json", "jsonl", "junit", "sarif", "github", "markdown", "html"]
+SECONDS = re.compile(r'("seconds":|time="| in )[0-9.e-]+')
 
 
 def written(folder, *reports, operand="tree", status=1, **options):

@@ -53,7 +53,8 @@ static void work(const struct candidates *candidates,
 		if (!interrupt_signal()) {
 			progress_bar_begin(&report->bar, &at, c->path,
 					   c->nbytes);
-			rules_judge(result, c, &at);
+			rules_judge(result, c, report_wants_statistics(report),
+				    &at);
 			progress_bar_end(&report->bar, &at, result->verdict !=
 					 VERDICT_SKIPPED);
 		}

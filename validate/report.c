@@ -237,6 +237,14 @@ bool report_begin(struct report *r, const struct settings *settings,
 	return true;
 }
 
+bool report_wants_statistics(const struct report *r)
+{
+	for (size_t i = 0; i < r->sink_count; i++)
+		if (r->sinks[i].out.form->statistics)
+			return true;
+	return false;
+}
+
 void report_done(struct report *r, size_t index)
 {
 	progress_bar_lock(&r->bar);

@@ -44,6 +44,9 @@ bool report_begin(struct report *r, const struct settings *settings,
 		  const struct candidates *candidates, struct result *results,
 		  struct error *err);
 
+/* Is there a form that shows what tensors are like? */
+bool report_wants_statistics(const struct report *r);
+
 /* Result number 'index' is final. */
 void report_done(struct report *r, size_t index);
 

@@ -5,7 +5,7 @@
 
 static const struct report_form *const forms[] = {
 	&report_human, &report_json, &report_jsonl, &report_junit,
-	&report_sarif, &report_github, &report_markdown,
+	&report_sarif, &report_github, &report_markdown, &report_html,
 };
 
 const struct report_form *report_form_at(size_t index)

@@ -20,12 +20,6 @@
 #include "validate/report_text.h"
 #include "validate/rules.h"
 
-struct totals {
-	size_t ok, bad, skipped, not_begun;
-	uint64_t nbytes;
-	double seconds;
-};
-
 /* Where a form puts its text. */
 struct report_output {
 	const struct report_form *form;
@@ -40,6 +34,8 @@ struct report_form {
 	const char *name;
 	/* What it says of a bundle stands alone, and is wanted at once. */
 	bool lines;
+	/* It wants to know what the tensors are like: result->weights. */
+	bool statistics;
 	/* A second form, for the file that an environment variable names. */
 	const struct report_form *companion;
 	const char *companion_variable;
@@ -60,6 +56,7 @@ const struct report_form *report_form_at(size_t index);
 const struct report_form *report_form_of(const char *value, const char **file);
 
 extern const struct report_form report_human, report_json, report_jsonl,
-	report_junit, report_sarif, report_github, report_markdown;
+	report_junit, report_sarif, report_github, report_markdown,
+	report_html;
 
 #endif

@@ -26,21 +26,22 @@ static void begin(struct report_output *o)
 /* Tools group by it: the run, or else the folder. */
 static void put_class(struct report_text *t, const struct candidate *c)
 {
-	const char *base = file_base_name(c->path);
-	size_t folder_len = base > c->path ? (size_t)(base - c->path - 1) : 0;
+	const char *base = file_base_name(c->path), *from = c->path;
+	size_t len = base > c->path ? (size_t)(base - c->path - 1) : 0;
 	struct bundle_name name;
 	struct error ignored = { 0 };
 	char *text;
 
 	if (bundle_parse_name(&name, c->name, c->folder, &ignored) &&
-	    name.has_epoch)
-		text = strndup(name.run, name.run_len);
-	else
-		text = strndup(c->path, folder_len);
-	if (text)
-		report_markup(t, text[0] ? text : ".");
-	else
-		error_set_memory(&t->fault, 1);
+	    name.has_epoch) {
+		from = name.run;
+		len = name.run_len;
+	}
+	text = memory_array(len + 1, 1, &t->fault);
+	if (text) {
+		memcpy(text, from, len);
+		report_markup(t, len > 0 ? text : ".");
+	}
 	free(text);
 }
 

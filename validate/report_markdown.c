@@ -109,9 +109,9 @@ static void end(struct report_output *o, const struct totals *totals)
 
 	if (o->limit > 0 && o->limit < HEAD_BYTES)
 		return;
-	report_print(t, "## mpt-validate: %s\n\n", totals->bad > 0 ?
-		     "some bundles are bad" : "all bundles are sound");
-	report_print(t, "| ok | bad | skipped | read |\n"
+	report_print(t, "## mpt-validate: ");
+	report_headline(t, totals);
+	report_print(t, "\n\n| ok | bad | skipped | read |\n"
 		     "|---:|---:|---:|---:|\n| %zu | %zu | %zu | %s |\n",
 		     totals->ok, totals->bad, totals->skipped,
 		     console_bytes(nbytes, totals->nbytes));

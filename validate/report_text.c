@@ -158,6 +158,19 @@ void report_markup(struct report_text *t, const char *text)
 	free(copy);
 }
 
+void report_headline(struct report_text *t, const struct totals *totals)
+{
+	size_t all = totals->ok + totals->bad;
+
+	if (totals->bad > 0)
+		report_print(t, "%zu of %zu bundles %s bad", totals->bad, all,
+			     totals->bad == 1 ? "is" : "are");
+	else if (all == 1)
+		report_print(t, "the bundle is sound");
+	else
+		report_print(t, "all %zu bundles are sound", all);
+}
+
 void report_move(struct report_text *t, struct report_text *other)
 {
 	report_put(t, other->bytes.data, other->bytes.len);

@@ -5,11 +5,18 @@
 #define VALIDATE_REPORT_TEXT_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/memory.h"
 #include "validate/find.h"
 #include "validate/rules.h"
+
+struct totals {
+	size_t ok, bad, skipped, not_begun;
+	uint64_t nbytes;
+	double seconds;
+};
 
 /* As rules_is_error() and the rule say: what a finding is to the user. */
 enum report_level { REPORT_ERROR, REPORT_WARNING, REPORT_NOTE, REPORT_LEVELS };
@@ -61,6 +68,9 @@ void report_escaped(struct report_text *t, const char *text);
  * forbids even as a reference becomes U+FFFD.
  */
 void report_markup(struct report_text *t, const char *text);
+
+/* "all 3 bundles are sound", "1 of 3 bundles is bad" */
+void report_headline(struct report_text *t, const struct totals *totals);
 
 /* Append all of another text, and its fault; that is empty then. */
 void report_move(struct report_text *t, struct report_text *other);

@@ -28,7 +28,8 @@ struct subject {
 	struct container container;
 	struct policy_spec spec;
 	char *data_path;	/* owned; NULL: the spec names no weights */
-	struct safetensors_header header;
+	bool statistics;
+	struct weights weights;
 	uint64_t nbytes;
 	const char *judged[2];	/* members whose CRC needs no other look */
 	const char *something_else;	/* why a doubtful one is no bundle */
@@ -174,7 +175,7 @@ static bool check_weights(struct subject *s, struct error *err)
 		return false;
 	if (s->work)
 		progress_want(s->work, m.bytes.size);
-	ok = bundle_check_weights(&s->header, &m.bytes, &format);
+	ok = weights_read(&s->weights, &m, s->statistics, &format);
 	s->judged[1] = s->data_path;
 	s->nbytes += m.bytes.size;
 	if (open_member_finish(&m, err) && !ok)
@@ -213,7 +214,7 @@ static bool check_prefix(struct subject *s, struct error *err)
 	struct keys_report report = { 0 };
 	struct error collision = { 0 };
 
-	if (!keys_normalise(&s->header.tensors, &report, &collision) &&
+	if (!keys_normalise(&s->weights.header.tensors, &report, &collision) &&
 	    collision.kind == ERROR_MEMORY) {
 		*err = collision;
 		return false;
@@ -402,14 +403,19 @@ static void judge(struct result *result, struct subject *s)
 			return;
 		}
 	}
-	result->tensor_count = s->header.tensors.count;
+	result->tensor_count = s->weights.header.tensors.count;
 	result->nbytes = s->nbytes;
+	if (s->statistics) {
+		result->weights = s->weights;
+		s->weights = (struct weights){ 0 };
+	}
 }
 
 void rules_judge(struct result *result, const struct candidate *candidate,
-		 struct progress_work *work)
+		 bool statistics, struct progress_work *work)
 {
-	struct subject s = { .candidate = candidate, .work = work };
+	struct subject s = { .candidate = candidate, .work = work,
+			     .statistics = statistics };
 
 	*result = (struct result){ 0 };
 	if (candidate->skip) {
@@ -417,7 +423,7 @@ void rules_judge(struct result *result, const struct candidate *candidate,
 		return;
 	}
 	judge(result, &s);
-	safetensors_header_free(&s.header);
+	weights_free(&s.weights);
 	free(s.data_path);
 	policy_spec_free(&s.spec);
 	open_container_close(&s.container);
@@ -446,5 +452,6 @@ void rules_free_result(struct result *result)
 		free(result->findings[i].reason);
 	}
 	free(result->findings);
+	weights_free(&result->weights);
 	*result = (struct result){ 0 };
 }

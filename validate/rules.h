@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "validate/find.h"
+#include "validate/weights.h"
 
 enum severity { SEVERITY_ERROR, SEVERITY_NOTE };
 
@@ -55,15 +56,18 @@ struct result {
 	uint64_t nbytes;	/* of spec and weights, uncompressed */
 	struct finding *findings;	/* malloc'ed, [count], rule order */
 	size_t count, capacity;
+	struct weights weights;	/* with statistics, if they could be read and
+				   were asked for; else empty */
 };
 
 /*
- * Judge one candidate; *work counts what is read, unless it is NULL.  If a
+ * Judge one candidate, and take statistics of its weights if they are asked
+ * for; *work counts what is read, unless it is NULL.  If a
  * signal arrives meanwhile, *result stays zeroed; if memory for a finding
  * cannot be had, it is bad without one.
  */
 void rules_judge(struct result *result, const struct candidate *candidate,
-		 struct progress_work *work);
+		 bool statistics, struct progress_work *work);
 
 /* A note's check that fails for the system's reasons is no mere note. */
 bool rules_is_error(const struct finding *finding);

@@ -17,7 +17,7 @@ static const struct option_spec specs[] = {
 	{ "null", '0', OPTION_FLAG, FIELD(null_separated), 0, 0, NULL,
 	  "the names in --files-from end with NUL, not with a newline" },
 	{ "format", 0, OPTION_CHOICE, FIELD(format), 0, 0,
-	  "human|json|jsonl|junit|sarif|github|markdown",
+	  "human|json|jsonl|junit|sarif|github|markdown|html",
 	  "print the verdicts like this (default human)" },
 	{ "json", 0, OPTION_FLAG, FIELD(json), 0, 0, NULL,
 	  "print one JSON document (--format json)" },
