@@ -57,8 +57,7 @@ static void drain(struct report *r, struct report_sink *s)
 		if (o->form->lines)
 			flush(r);
 	} else if (!report_file_write(&s->file, o->text.bytes.data,
-				      o->text.bytes.len,
-				      &err)) {
+				      o->text.bytes.len, &err)) {
 		note_error(r, &err);
 		s->given_up = true;
 	}

@@ -47,20 +47,21 @@ static bool check_place(const struct report_file *f, struct error *err)
 
 static bool create_beside(struct report_file *f, struct error *err)
 {
+	char name[sizeof(f->temporary)];
 	mode_t mode = 0;
 	unsigned tries = 0;
 
 	/* One that was killed may have left its own, under the same number. */
 	do {
-		snprintf(f->temporary, sizeof(f->temporary),
-			 ".mpt-validate-%ld-%u.tmp", (long)getpid(), tries++);
-		if (!folder_look(&f->folder, f->temporary, &mode, err))
+		snprintf(name, sizeof(name), ".mpt-validate-%ld-%u.tmp",
+			 (long)getpid(), tries++);
+		if (!folder_look(&f->folder, name, &mode, err))
 			return false;
 	} while (mode != 0);
-	if (file_create_in(&f->file, &f->folder, f->temporary, err))
-		return true;
-	f->temporary[0] = '\0';	/* it is not ours */
-	return false;
+	if (!file_create_in(&f->file, &f->folder, name, err))
+		return false;
+	memcpy(f->temporary, name, sizeof(name));
+	return true;
 }
 
 bool report_file_create(struct report_file *f, const char *path,

@@ -22,7 +22,7 @@ struct report_file {
 	const char *name;	/* its last part; NULL: it is appended to */
 	struct folder folder;
 	struct file file;
-	char temporary[64];
+	char temporary[64];	/* what is to be renamed, or "" */
 	uint64_t nbytes;	/* written, and before in what is appended to */
 };
 
