@@ -72,8 +72,8 @@ bool bundle_clean_path(char **clean, const char *path, const char *what,
 /*
  * What a parsed spec must say, beyond its types, as far as that can be checked
  * without the files it names: no pointer to a legacy checkpoint, and a class
- * that is no expression; paths inside the bundle; an architecture that parses, and weights, where the class needs
- * them.
+ * that is no expression; paths inside the bundle; an architecture that parses,
+ * and weights, where the class needs them.
  */
 bool bundle_check_class(const struct policy_spec *spec, struct error *err);
 bool bundle_check_data_path(const struct policy_spec *spec,

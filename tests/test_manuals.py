@@ -51,13 +51,30 @@ def test_exit_statuses(manual):
     assert described == re.findall(r"\b\d+\b", last)
 
 
+def plain(lines):
+    """What mdoc lines say, with the macros' words taken out."""
+    words = []
+    for line in lines:
+        macro, _, rest = line[1:].partition(" ") if line.startswith(".") else ("", "", line)
+        words.append({"Fl": "-"}.get(macro, "") + rest.replace(r"\&", ""))
+    return re.sub(r"(?<=\S) (?=[.,;:](?:\s|$))", "", " ".join(words))
+
+
 def test_rules_of_the_validator():
-    """Each rule's id and sentence, as --list-rules prints them, in that order."""
+    """Each rule's id, severity and sentence, as --list-rules prints them, in that order."""
     manual = (PROJECT / "man/mpt-validate.1").read_text("utf-8")
     text = manual.partition(".Sh RULES")[2].partition(".Sh")[0]
-    described = re.findall(r"^\.It Li ([a-z-]+)", text, re.M)
-    listed = re.findall(r"^([a-z-]+) ", output_of("mpt-validate", "--list-rules"), re.M)
-    assert described == listed and len(listed) > 5
+    described = []
+    for severity, part in zip(("error", "warning", "note"), text.split(".Bl -tag")[1:]):
+        for entry in part.partition(".El")[0].split(".It Li ")[1:]:
+            rule, *lines = entry.strip().split("\n")
+            described.append((rule, severity, plain(lines)))
+    listed = re.findall(
+        r"^([a-z-]+) +(\w+) +(.*)$", output_of("mpt-validate", "--list-rules"), re.M
+    )
+    assert [row[:2] for row in described] == [row[:2] for row in listed] and len(listed) > 30
+    for (_, _, text), (_, _, sentence) in zip(described, listed):
+        assert text == sentence or text.startswith(sentence + " ")
 
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")

@@ -51,17 +51,23 @@ def test_help_lists_the_formats():
 
 def test_human_is_grouped_and_quiet_when_good(tmp_path):
     make_folder(tmp_path, members(), "a:v1")
-    assert validate(tmp_path).stdout == ""
-    make_folder(tmp_path, members(spec_of(later=1)), "b:v1")
-    make_folder(tmp_path, members(spec_of(later=1), weights=b""), "c:v1")
+    make_folder(tmp_path, members(spec_of(later=1)), "noted:v1")
     run = validate(".", cwd=tmp_path)
-    note = "  note: policy_spec.json: 1 fields that the loader ignores, among them"
-    note += ' "later" [spec-unknown]'
-    ok, first, bad, second, third = run.stdout.splitlines()
-    assert (ok.split(": ")[0], bad) == ("ok ./b:v1", "bad ./c:v1")
-    assert (first, third) == (note, note)
-    assert second.startswith("  error: ") and second.endswith(" [weights]")
-    assert validate("-q", ".", cwd=tmp_path).stdout.splitlines() == [bad, second]
+    assert run.stdout == ""
+    assert "2 ok, 0 bad, 0 skipped, 1 note (-v lists them); " in run.stderr
+    make_folder(tmp_path, members(), "b.c:v1")
+    make_folder(tmp_path, members(spec_of(later=1), weights=b""), "d.e:v1")
+    run = validate(".", cwd=tmp_path)
+    lines = run.stdout.splitlines()
+    assert lines[0].startswith("ok ./b.c:v1: 5 tensors, ")
+    assert [line.split(": ")[0] for line in lines[1:]] == [
+        "  warning", "bad ./d.e:v1", "  error", "  warning", "  note",
+    ]
+    assert [line.split(" [")[-1] for line in lines if line[0] == " "] == [
+        "name-dotted]", "weights]", "name-dotted]", "spec-unknown]",
+    ]
+    assert "3 ok, 1 bad, 0 skipped, 2 warnings, 2 notes (-v" in run.stderr
+    assert validate("-q", ".", cwd=tmp_path).stdout.splitlines() == lines[2:4]
 
 
 def masked(text):

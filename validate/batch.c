@@ -6,6 +6,7 @@
 #include "base/cpus.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "validate/reference.h"
 #include "validate/rules.h"
 
 struct turn {
@@ -39,8 +40,8 @@ static struct turn *make_turns(const struct candidates *candidates,
 
 /* Each thread writes its own results; the report is the one thing shared. */
 static void work(const struct candidates *candidates,
-		 const struct turn *turns, struct result *results,
-		 struct report *report)
+		 const struct turn *turns, const struct rules_options *options,
+		 struct result *results, struct report *report)
 {
 	struct progress_work at = { 0 };
 
@@ -53,8 +54,7 @@ static void work(const struct candidates *candidates,
 		if (!interrupt_signal()) {
 			progress_bar_begin(&report->bar, &at, c->path,
 					   c->nbytes);
-			rules_judge(result, c, report_wants_statistics(report),
-				    &at);
+			rules_judge(result, candidates, index, options, &at);
 			progress_bar_end(&report->bar, &at, result->verdict !=
 					 VERDICT_SKIPPED);
 		}
@@ -62,11 +62,27 @@ static void work(const struct candidates *candidates,
 	}
 }
 
+/* No more threads than find something to do: a large bundle has many parts. */
+static unsigned count_threads(const struct candidates *candidates,
+			      unsigned jobs)
+{
+	unsigned threads = jobs ? jobs : cpus_allowed();
+	uint64_t parts = 0;
+
+	for (size_t i = 0; i < candidates->count && parts < threads; i++)
+		parts += weights_parts(candidates->items[i].nbytes);
+	if (threads > parts)
+		threads = parts ? (unsigned)parts : 1;
+	return threads;
+}
+
 bool batch_run(const struct candidates *candidates,
 	       const struct settings *settings, struct totals *totals,
 	       struct error *err)
 {
-	unsigned threads = settings->jobs ? settings->jobs : cpus_allowed();
+	unsigned threads = count_threads(candidates, settings->jobs);
+	struct rules_options options = settings->rules;
+	struct references references = { 0 };
 	struct result *results = memory_array(candidates->count,
 					      sizeof(*results), err);
 	struct turn *turns = make_turns(candidates, err);
@@ -75,16 +91,21 @@ bool batch_run(const struct candidates *candidates,
 
 	if (!results || !turns)
 		goto done;
-	if (threads > candidates->count)
-		threads = candidates->count ? (unsigned)candidates->count : 1;
+	if ((settings->against || settings->consistent) &&
+	    !references_find(&references, candidates, settings->against,
+			     settings->consistent, threads, err))
+		goto done;
+	options.references = &references;
 	if (!report_begin(&report, settings, candidates, results, err))
 		goto done;
+	options.statistics = report_wants_statistics(&report);
 #pragma omp parallel num_threads(threads)
-	work(candidates, turns, results, &report);
+	work(candidates, turns, &options, results, &report);
 	ok = report_end(&report, err);
 	*totals = report.totals;
 	report_free(&report);
 done:
+	references_free(&references);
 	free(turns);
 	free(results);
 	return ok;

@@ -30,7 +30,7 @@ struct listing {
  * Folders in a folder are listed as such, too.  More than LISTING_LIMIT names
  * are ERROR_LIMIT.
  */
-enum { LISTING_LIMIT = 100000 };
+enum { LISTING_LIMIT = 10000 };
 
 bool listing_read(struct listing *listing, const struct container *c,
 		  struct error *err);

@@ -52,9 +52,8 @@ static void print_rules(void)
 	struct rule_list list = rules_all();
 
 	for (size_t i = 0; i < list.count; i++)
-		printf("%-18s %-6s %s\n", list.rules[i].id,
-		       list.rules[i].severity == SEVERITY_ERROR ? "error" :
-								  "note",
+		printf("%-18s %-7s %s\n", list.rules[i].id,
+		       rules_severity_name(list.rules[i].severity),
 		       list.rules[i].sentence);
 }
 

@@ -2,11 +2,13 @@
 #include "validate/open.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 enum { CHUNK = 256 << 10 };
 
@@ -17,18 +19,43 @@ static const struct look {
 	size_t len;
 	const char *what;
 } looks[] = {
-	{ "\x80", 1, "a pickle, perhaps a legacy checkpoint: convert it with "
-	  "mpt-convert" },
 	{ "PK\x05\x06", 4, "a zip archive without members" },
 	{ "{", 1, "a text" },
 };
 
+/* Does the file end as an archive without a comment does? */
+static bool ends_as_zip(const struct reader *r)
+{
+	struct error ignored = { 0 };
+	uint8_t end[22];
+
+	return r->size > sizeof(end) &&
+	       reader_read(r, r->size - sizeof(end), end, sizeof(end),
+			   &ignored) &&
+	       memcmp(end, "PK\x05\x06", 4) == 0;
+}
+
+/* A legacy checkpoint that is a pickle, or is named like one. */
+static bool is_legacy(const char *path, const uint8_t *head, size_t len)
+{
+	return len > 0 && (head[0] == 0x80 || text_ends_in(path, ".mpt"));
+}
+
 /* Say what a file is that does not start as a zip archive with members does. */
-static bool fault_no_zip(const struct reader *r, const uint8_t *head,
-			 size_t len, struct error *err)
+static bool fault_no_zip(const char *path, const struct reader *r,
+			 const uint8_t *head, size_t len, struct error *err)
 {
 	const char *what = "something else";
 
+	if (is_legacy(path, head, len))
+		return error_set(err, ERROR_UNSUPPORTED, 0,
+				 "%s, not a bundle: convert it with "
+				 "\"mpt-convert %.200s -o FOLDER\"",
+				 head[0] == 0x80 ?
+				 "a pickle, perhaps a legacy checkpoint" :
+				 "named like a legacy checkpoint", path);
+	if (ends_as_zip(r))
+		what = "a zip archive with other bytes in front of it";
 	if (r->size == 0)
 		what = "an empty file";
 	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
@@ -51,7 +78,7 @@ static bool open_zip(struct container *c, struct error *err)
 	if (!reader_read(&c->reader, 0, head, len, err))
 		return false;
 	if (len < 4 || !zip_is_magic(head))
-		return fault_no_zip(&c->reader, head, len, err);
+		return fault_no_zip(c->path, &c->reader, head, len, err);
 	if (!zip_read_directory(&c->zip, &c->reader, err))
 		return false;
 	/* torch can leave CRCs out; Python, which unpacks bundles, cannot. */
@@ -291,6 +318,37 @@ void open_member_close(struct member *m)
 	zip_stream_close(m->stream);
 	file_discard(&m->file);
 	*m = (struct member){ 0 };
+}
+
+static bool read_spec(struct member *m, const struct container *c, char **text,
+		      size_t *len, struct error *err)
+{
+	if (!open_member(m, c, BUNDLE_SPEC, err))
+		return false;
+	if (m->bytes.size > POLICY_SPEC_LIMIT)
+		return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+				 "%" PRIu64 " bytes, over the limit of %u",
+				 m->bytes.size, POLICY_SPEC_LIMIT);
+	*len = (size_t)m->bytes.size;
+	*text = memory_array(*len, 1, err);
+	return *text && m->bytes.read(m->bytes.source, *text, *len, err) &&
+	       open_member_finish(m, err);
+}
+
+bool open_read_spec(const struct container *c, char **text, size_t *len,
+		    struct error *err)
+{
+	struct member m = { 0 };
+	bool ok;
+
+	*text = NULL;
+	ok = read_spec(&m, c, text, len, err);
+	open_member_close(&m);
+	if (ok)
+		return true;
+	free(*text);
+	*text = NULL;
+	return error_in(err, NULL, BUNDLE_SPEC);
 }
 
 static bool is_same(const char *name, const char *other)

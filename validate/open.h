@@ -68,6 +68,13 @@ bool open_member_finish(struct member *m, struct error *err);
 
 void open_member_close(struct member *m);
 
+/*
+ * The whole of policy_spec.json, malloc'ed, with its CRC checked; over
+ * POLICY_SPEC_LIMIT bytes are ERROR_LIMIT.  Errors name the member.
+ */
+bool open_read_spec(const struct container *c, char **text, size_t *len,
+		    struct error *err);
+
 /* Read the members of an archive but those two (or NULL); check each CRC. */
 bool open_check_rest(const struct container *c, const char *const without[2],
 		     struct error *err);

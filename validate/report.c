@@ -208,6 +208,8 @@ static void count(struct totals *t, const struct result *result)
 	t->skipped += result->verdict == VERDICT_SKIPPED;
 	t->not_begun += result->verdict == VERDICT_NONE;
 	t->nbytes += result->nbytes;
+	for (size_t i = 0; i < result->count; i++)
+		t->found[result->findings[i].severity]++;
 }
 
 bool report_begin(struct report *r, const struct settings *settings,
@@ -262,20 +264,30 @@ void report_done(struct report *r, size_t index)
 	progress_bar_unlock(&r->bar);
 }
 
+static void print_count(size_t count, const char *what)
+{
+	if (count > 0)
+		fprintf(stderr, ", %zu %s%s", count, what,
+			count == 1 ? "" : "s");
+}
+
 static void print_summary(const struct report *r)
 {
 	const struct totals *t = &r->totals;
 	bool listed = r->settings->verbose || r->settings->format != 0 ||
-		      t->skipped == 0;
-	char rest[64] = "";
+		      t->skipped + t->found[SEVERITY_NOTE] == 0;
 
 	if (r->settings->quiet && t->bad + t->not_begun == 0)
 		return;
+	fprintf(stderr, "mpt-validate: %zu ok, %zu bad, %zu skipped", t->ok,
+		t->bad, t->skipped);
+	print_count(t->found[SEVERITY_WARNING], "warning");
+	print_count(t->found[SEVERITY_NOTE], "note");
+	fputs(listed ? "" : " (-v lists them)", stderr);
 	if (t->not_begun > 0)
-		snprintf(rest, sizeof(rest), ", %zu not begun", t->not_begun);
-	fprintf(stderr, "mpt-validate: %zu ok, %zu bad, %zu skipped%s%s; %"
-		PRIu64 " bytes in %.2f s\n", t->ok, t->bad, t->skipped,
-		listed ? "" : " (-v lists them)", rest, t->nbytes, t->seconds);
+		fprintf(stderr, ", %zu not begun", t->not_begun);
+	fprintf(stderr, "; %" PRIu64 " bytes in %.2f s\n", t->nbytes,
+		t->seconds);
 }
 
 bool report_end(struct report *r, struct error *err)

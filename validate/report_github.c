@@ -13,17 +13,17 @@
  */
 enum { SHOWN = 10, SUMMARY_BYTES = 1 << 20 };
 
-static const char *const commands[REPORT_LEVELS] = {
-	[REPORT_ERROR] = "error",
-	[REPORT_WARNING] = "warning",
-	[REPORT_NOTE] = "notice",
+static const char *const commands[SEVERITY_NOTE + 1] = {
+	[SEVERITY_ERROR] = "error",
+	[SEVERITY_WARNING] = "warning",
+	[SEVERITY_NOTE] = "notice",
 };
 
 struct counts {
-	size_t found[REPORT_LEVELS];
+	size_t found[SEVERITY_NOTE + 1];
 };
 
-static const size_t limits[REPORT_LEVELS] = { SHOWN, SHOWN, SHOWN - 1 };
+static const size_t limits[SEVERITY_NOTE + 1] = { SHOWN, SHOWN, SHOWN - 1 };
 
 static void begin(struct report_output *o)
 {
@@ -68,15 +68,15 @@ static const char *in_workspace(const char *path)
 static void put_command(struct report_output *o, const struct candidate *c,
 			const struct finding *f)
 {
-	enum report_level level = f ? report_level(f) : REPORT_ERROR;
+	enum severity severity = f ? f->severity : SEVERITY_ERROR;
 	struct counts *counts = o->state;
 	struct report_text *t = &o->text;
 	char reason[REPORT_REASON_SIZE], *path;
 
-	if (counts->found[level]++ >= limits[level])
+	if (counts->found[severity]++ >= limits[severity])
 		return;
 	path = report_file_of(c, f, &t->fault);
-	report_print(t, "::%s file=", commands[level]);
+	report_print(t, "::%s file=", commands[severity]);
 	put_value(t, path ? in_workspace(path) : "", true);
 	report_print(t, ",line=1,title=mpt-validate %s::",
 		     f ? f->rule->id : "");
@@ -99,10 +99,10 @@ static void bundle(struct report_output *o, const struct candidate *c,
 static void end(struct report_output *o, const struct totals *totals)
 {
 	const struct counts *counts = o->state;
-	size_t more[REPORT_LEVELS], any = 0;
+	size_t more[SEVERITY_NOTE + 1], any = 0;
 
 	(void)totals;
-	for (size_t i = 0; i < REPORT_LEVELS; i++) {
+	for (size_t i = 0; i <= SEVERITY_NOTE; i++) {
 		more[i] = counts->found[i] > limits[i] ?
 			  counts->found[i] - limits[i] : 0;
 		any |= more[i];
@@ -110,8 +110,8 @@ static void end(struct report_output *o, const struct totals *totals)
 	if (any)
 		report_print(&o->text, "::notice title=mpt-validate::%zu "
 			     "errors, %zu warnings and %zu notes more are "
-			     "not shown here\n", more[REPORT_ERROR],
-			     more[REPORT_WARNING], more[REPORT_NOTE]);
+			     "not shown here\n", more[SEVERITY_ERROR],
+			     more[SEVERITY_WARNING], more[SEVERITY_NOTE]);
 }
 
 static void free_counts(struct report_output *o)

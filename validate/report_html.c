@@ -14,7 +14,6 @@
 struct page {
 	struct html_run *runs;
 	size_t count, capacity;
-	size_t levels[REPORT_LEVELS];
 	struct report_text skipped;	/* rows of what is no bundle */
 	size_t skipped_count;
 };
@@ -82,7 +81,7 @@ static void put_findings(struct report_text *t, const struct result *result)
 	report_print(t, "<td><ul class=\"found\">");
 	for (size_t i = 0; i < result->count; i++) {
 		const struct finding *f = &result->findings[i];
-		const char *word = report_level_word(f);
+		const char *word = report_severity(f);
 
 		report_print(t, "<li><b class=\"%s\">%s</b> ", word, word);
 		html_put_text(t, report_reason(f, reason));
@@ -91,7 +90,7 @@ static void put_findings(struct report_text *t, const struct result *result)
 	}
 	if (result->verdict == VERDICT_BAD && result->count == 0)
 		report_print(t, "<li><b class=\"error\">error</b> %s</li>",
-			     report_reason(NULL, reason));
+			     report_reason(NULL, NULL));
 	report_print(t, "</ul></td>");
 }
 
@@ -212,7 +211,8 @@ static void add_row(struct report_output *o, const struct candidate *c,
 		.epoch = name.has_epoch ? name.epoch : 0,
 		.order = o->count,
 		.verdict = result->verdict,
-		.found = result->count > 0 || result->verdict == VERDICT_BAD,
+		.found = result->verdict == VERDICT_BAD ||
+			 report_count(result, SEVERITY_WARNING) > 0,
 	};
 	run->verdicts[result->verdict]++;
 	measured = result->weights.statistics &&
@@ -242,8 +242,6 @@ static void bundle(struct report_output *o, const struct candidate *c,
 {
 	struct page *page = o->state;
 
-	for (size_t i = 0; i < result->count; i++)
-		page->levels[report_level(&result->findings[i])]++;
 	if (result->verdict == VERDICT_OK || result->verdict == VERDICT_BAD)
 		add_row(o, c, result);
 	else
@@ -294,8 +292,7 @@ static void put_tile(struct report_text *t, const char *class, size_t count,
 		     count > 0 ? class : "", count, word);
 }
 
-static void put_totals(struct report_text *t, const struct page *page,
-		       const struct totals *totals)
+static void put_totals(struct report_text *t, const struct totals *totals)
 {
 	char nbytes[32];
 
@@ -307,9 +304,9 @@ static void put_totals(struct report_text *t, const struct page *page,
 	put_tile(t, "bad", totals->bad, "bad");
 	put_tile(t, "ok", totals->ok, "ok");
 	put_tile(t, "skipped", totals->skipped, "skipped");
-	put_tile(t, "error", page->levels[REPORT_ERROR], "errors");
-	put_tile(t, "warning", page->levels[REPORT_WARNING], "warnings");
-	put_tile(t, "note", page->levels[REPORT_NOTE], "notes");
+	put_tile(t, "error", totals->found[SEVERITY_ERROR], "errors");
+	put_tile(t, "warning", totals->found[SEVERITY_WARNING], "warnings");
+	put_tile(t, "note", totals->found[SEVERITY_NOTE], "notes");
 	report_print(t, "</ul>\n");
 	put_share(t, totals);
 }
@@ -327,7 +324,7 @@ static void put_filter(struct report_text *t, const struct page *page)
 		     "name=\"verdict\"><option value=\"\">all</option>"
 		     "<option>bad</option><option>ok</option>"
 		     "<option>skipped</option><option value=\"found\">"
-		     "with findings</option></select></label>"
+		     "with errors or warnings</option></select></label>"
 		     "<label>Text<input name=\"text\" type=\"search\">"
 		     "</label></form>\n<p id=\"none\" hidden>Nothing fits."
 		     "</p>\n");
@@ -368,7 +365,7 @@ static void end(struct report_output *o, const struct totals *totals)
 	for (size_t i = 0; i < page->count; i++)
 		html_run_sort(&page->runs[i]);
 	put_head(t);
-	put_totals(t, page, totals);
+	put_totals(t, totals);
 	put_filter(t, page);
 	put_runs(t, page);
 	put_skipped(t, page);

@@ -24,7 +24,7 @@ struct html_row {
 	bool measured;		/* norm and nonfinite are known */
 	double norm;
 	uint64_t nonfinite;
-	bool found;		/* something was */
+	bool found;		/* an error or a warning was */
 	struct report_text cells;	/* those of the table behind epoch */
 };
 

@@ -12,10 +12,10 @@ static const char *const verdict_colors[] = {
 	[VERDICT_SKIPPED] = "\033[33m",
 };
 
-static const char *const level_colors[] = {
-	[REPORT_ERROR] = "\033[31m",
-	[REPORT_WARNING] = "\033[33m",
-	[REPORT_NOTE] = "\033[36m",
+static const char *const severity_colors[] = {
+	[SEVERITY_ERROR] = "\033[31m",
+	[SEVERITY_WARNING] = "\033[33m",
+	[SEVERITY_NOTE] = "\033[36m",
 };
 
 static void put_word(struct report_output *o, const char *color,
@@ -25,13 +25,15 @@ static void put_word(struct report_output *o, const char *color,
 		     o->color ? PLAIN : "");
 }
 
-/* Good ones are only worth a line if something was found, or for -v. */
+/* A good one is only worth a line for a warning; or for -v. */
 static bool is_silent(const struct report_output *o,
 		      const struct result *result)
 {
 	switch (result->verdict) {
 	case VERDICT_OK:
-		return o->quiet || (result->count == 0 && !o->verbose);
+		return !o->verbose &&
+		       (o->quiet ||
+			report_count(result, SEVERITY_WARNING) == 0);
 	case VERDICT_SKIPPED:
 		return !o->verbose;
 	case VERDICT_NONE:
@@ -57,7 +59,7 @@ static void put_heading(struct report_output *o, const char *path,
 	else if (result->verdict == VERDICT_SKIPPED)
 		report_print(t, ": %s", result->skip);
 	else if (result->count == 0)
-		report_print(t, ": out of memory");
+		report_print(t, ": %s", report_reason(NULL, NULL));
 	report_print(t, "\n");
 }
 
@@ -66,7 +68,7 @@ static void put_finding(struct report_output *o, const struct finding *f)
 	char reason[REPORT_REASON_SIZE];
 
 	report_print(&o->text, "  ");
-	put_word(o, level_colors[report_level(f)], report_level_word(f));
+	put_word(o, severity_colors[f->severity], report_severity(f));
 	report_print(&o->text, ": ");
 	report_escaped(&o->text, report_reason(f, reason));
 	report_print(&o->text, " [%s]\n", f->rule->id);
@@ -80,7 +82,7 @@ static void bundle(struct report_output *o, const struct candidate *c,
 	put_heading(o, c->path, result);
 	for (size_t i = 0; i < result->count; i++)
 		if (!o->quiet ||
-		    report_level(&result->findings[i]) == REPORT_ERROR)
+		    result->findings[i].severity == SEVERITY_ERROR)
 			put_finding(o, &result->findings[i]);
 }
 

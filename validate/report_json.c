@@ -14,7 +14,7 @@ static void put_finding(struct json_writer *w, const struct finding *f)
 {
 	json_open(w, NULL, '{');
 	json_put_string(w, "rule", f->rule->id);
-	json_put_string(w, "severity", report_level_word(f));
+	json_put_string(w, "severity", report_severity(f));
 	json_put_string(w, "kind", error_kind_name(f->kind));
 	if (f->member)
 		json_put_string(w, "member", f->member);
@@ -51,6 +51,8 @@ static void put_bundle(struct report_output *o, const struct candidate *c,
 	}
 	if (result->skip)
 		json_put_string(&w, "reason", result->skip);
+	else if (result->verdict == VERDICT_BAD && result->count == 0)
+		json_put_string(&w, "reason", report_reason(NULL, NULL));
 	json_open(&w, "findings", '[');
 	for (size_t i = 0; i < result->count; i++)
 		put_finding(&w, &result->findings[i]);

@@ -53,9 +53,9 @@ static void put_findings(struct report_text *t, const struct result *result,
 	for (size_t i = 0; i < result->count; i++) {
 		const struct finding *f = &result->findings[i];
 
-		if ((report_level(f) == REPORT_ERROR) != errors)
+		if ((f->severity == SEVERITY_ERROR) != errors)
 			continue;
-		report_print(t, "%s: ", report_level_word(f));
+		report_print(t, "%s: ", report_severity(f));
 		report_markup(t, report_reason(f, reason));
 		report_print(t, " [%s]\n", f->rule->id);
 	}
@@ -64,7 +64,7 @@ static void put_findings(struct report_text *t, const struct result *result,
 static const struct finding *first_error(const struct result *result)
 {
 	for (size_t i = 0; i < result->count; i++)
-		if (report_level(&result->findings[i]) == REPORT_ERROR)
+		if (result->findings[i].severity == SEVERITY_ERROR)
 			return &result->findings[i];
 	return NULL;
 }
@@ -108,7 +108,7 @@ static void bundle(struct report_output *o, const struct candidate *c,
 		report_markup(t, result->skip ? result->skip : "not begun");
 		report_print(t, "\"/>\n");
 	}
-	if (result->count > report_count_level(result, REPORT_ERROR)) {
+	if (result->count > report_count(result, SEVERITY_ERROR)) {
 		report_print(t, "<system-out>");
 		put_findings(t, result, false);
 		report_print(t, "</system-out>\n");

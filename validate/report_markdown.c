@@ -66,13 +66,14 @@ static void put_entry(struct report_text *t, const struct candidate *c,
 	for (size_t i = 0; i < result->count; i++) {
 		const struct finding *f = &result->findings[i];
 
-		report_print(t, "  - **%s** (%s): ", report_level_word(f),
+		report_print(t, "  - **%s** (%s): ", report_severity(f),
 			     f->rule->id);
 		put_code(t, report_reason(f, reason));
 		report_print(t, "\n");
 	}
 	if (result->count == 0)
-		report_print(t, "  - **error**: out of memory\n");
+		report_print(t, "  - **error**: %s\n",
+			     report_reason(NULL, NULL));
 }
 
 static void bundle(struct report_output *o, const struct candidate *c,

@@ -35,7 +35,8 @@ static void put_rules(struct json_writer *w)
 		json_put_string(w, "id", rule->id);
 		put_text(w, "shortDescription", rule->sentence);
 		json_open(w, "defaultConfiguration", '{');
-		json_put_string(w, "level", report_rule_level(rule));
+		json_put_string(w, "level",
+				rules_severity_name(rule->severity));
 		json_close(w, '}');
 		json_close(w, '}');
 	}
@@ -145,7 +146,7 @@ static void put_result(struct json_writer *w, const struct candidate *c,
 		json_put_u64(w, "ruleIndex",
 			     (uint64_t)(f->rule - rules_all().rules));
 	}
-	json_put_string(w, "level", f ? report_level_word(f) : "error");
+	json_put_string(w, "level", report_severity(f));
 	put_text(w, "message", report_reason(f, reason));
 	put_location(w, c, f);
 	if (f)

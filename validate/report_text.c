@@ -10,12 +10,6 @@
 #include "base/file.h"
 #include "base/text.h"
 
-static const char *const level_words[] = {
-	[REPORT_ERROR] = "error",
-	[REPORT_WARNING] = "warning",
-	[REPORT_NOTE] = "note",
-};
-
 static const char *const verdict_words[] = {
 	[VERDICT_NONE] = "not begun",
 	[VERDICT_OK] = "ok",
@@ -23,26 +17,9 @@ static const char *const verdict_words[] = {
 	[VERDICT_SKIPPED] = "skipped",
 };
 
-static enum report_level level_of(const struct rule *rule)
+const char *report_severity(const struct finding *f)
 {
-	if (rule->severity == SEVERITY_ERROR)
-		return REPORT_ERROR;
-	return rule->severity == SEVERITY_NOTE ? REPORT_NOTE : REPORT_WARNING;
-}
-
-enum report_level report_level(const struct finding *f)
-{
-	return rules_is_error(f) ? REPORT_ERROR : level_of(f->rule);
-}
-
-const char *report_level_word(const struct finding *f)
-{
-	return level_words[report_level(f)];
-}
-
-const char *report_rule_level(const struct rule *rule)
-{
-	return level_words[level_of(rule)];
+	return rules_severity_name(f ? f->severity : SEVERITY_ERROR);
 }
 
 const char *report_verdict_word(enum verdict verdict)
@@ -50,13 +27,12 @@ const char *report_verdict_word(enum verdict verdict)
 	return verdict_words[verdict];
 }
 
-size_t report_count_level(const struct result *result,
-			  enum report_level level)
+size_t report_count(const struct result *result, enum severity severity)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < result->count; i++)
-		count += report_level(&result->findings[i]) == level;
+		count += result->findings[i].severity == severity;
 	return count;
 }
 

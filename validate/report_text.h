@@ -14,37 +14,33 @@
 
 struct totals {
 	size_t ok, bad, skipped, not_begun;
+	size_t found[SEVERITY_NOTE + 1];	/* findings, by severity */
 	uint64_t nbytes;
 	double seconds;
 };
 
-/* As rules_is_error() and the rule say: what a finding is to the user. */
-enum report_level { REPORT_ERROR, REPORT_WARNING, REPORT_NOTE, REPORT_LEVELS };
-
-enum report_level report_level(const struct finding *f);
-
-/* "error", "warning", "note"; and for a rule, before anything was found. */
-const char *report_level_word(const struct finding *f);
-const char *report_rule_level(const struct rule *rule);
+/*
+ * "error", "warning" or "note".  Here and below f may be NULL: a finding that
+ * there was no memory for.
+ */
+const char *report_severity(const struct finding *f);
 
 /* "ok", "bad", "skipped", "not begun". */
 const char *report_verdict_word(enum verdict verdict);
 
-/* How many findings of a level. */
-size_t report_count_level(const struct result *result,
-			  enum report_level level);
+size_t report_count(const struct result *result, enum severity severity);
 
 /*
- * "member: offset N: reason", not escaped yet.  f may be NULL: there was no
- * memory for what was found.  Returns buf or a constant.
+ * "member: offset N: reason", not escaped yet.  Returns buf, or a constant if f
+ * is NULL.
  */
 #define REPORT_REASON_SIZE sizeof(struct error)
 const char *report_reason(const struct finding *f,
 			  char buf[REPORT_REASON_SIZE]);
 
 /*
- * The file that a finding (or NULL) of a bundle is about: its member, if the
- * bundle is a folder.  Without "./" in front; malloc'ed, or NULL.
+ * The file that a finding of a bundle is about: its member, if the bundle is a
+ * folder.  Without "./" in front; malloc'ed, or NULL.
  */
 char *report_file_of(const struct candidate *c, const struct finding *f,
 		     struct error *err);

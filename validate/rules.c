@@ -1,353 +1,169 @@
-/* rules.c - the checks of one bundle, in the order of what they build on */
+/* rules.c - the table of the rules, in the order of what they build on */
 #include "validate/rules.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "formats/keys.h"
-#include "validate/open.h"
-
-/* What a rule can establish for those after it. */
-enum {
-	HAS_CONTAINER = 1,	/* container is open */
-	IS_BUNDLE = 2,		/* and means to be a bundle */
-	HAS_SPEC = 4,		/* spec is parsed */
-	HAS_CLASS = 8,		/* the loader can take its class */
-	HAS_DATA_PATH = 16,	/* data_path is clean, if there is one */
-	HAS_HEADER = 32		/* header is parsed, weights are read */
-};
-
-struct subject {
-	const struct candidate *candidate;
-	struct progress_work *work;
-	struct container container;
-	struct policy_spec spec;
-	char *data_path;	/* owned; NULL: the spec names no weights */
-	bool statistics;
-	struct weights weights;
-	uint64_t nbytes;
-	const char *judged[2];	/* members whose CRC needs no other look */
-	const char *something_else;	/* why a doubtful one is no bundle */
-};
-
-static bool check_container(struct subject *s, struct error *err)
-{
-	const struct candidate *c = s->candidate;
-
-	if (c->error) {
-		*err = *c->error;
-		return false;
-	}
-	if (!open_container(&s->container, c->path, c->folder, err))
-		return false;
-	s->container.work = s->work;
-	return true;
-}
-
-/* The kind of legacy checkpoint that an archive without a spec is, or NULL. */
-static const char *legacy_kind(const struct container *c)
-{
-	if (open_has_member(c, "modelarchitecture.txt") ||
-	    open_has_member(c, "policy.pt"))
-		return "a legacy .mpt checkpoint";
-	for (size_t i = 0; i < c->zip.count; i++)
-		if (text_ends_in(c->zip.members[i].name, "/data.pkl"))
-			return "a torch checkpoint";
-	return NULL;
-}
-
-static bool check_legacy(struct subject *s, struct error *err)
-{
-	bool mpt = text_ends_in(s->candidate->name, ".mpt"), spec;
-	const char *kind = NULL;
-
-	if (s->container.folder)
-		return true;
-	spec = open_has_member(&s->container, BUNDLE_SPEC);
-	if (s->candidate->doubtful && !spec)
-		s->something_else = "an archive without policy_spec.json and "
-				    "without an epoch in its name";
-	if (!spec)
-		kind = legacy_kind(&s->container);
-	if (!spec && !kind && mpt)
-		kind = "named like a legacy checkpoint";
-	if (kind)
-		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-				 "%s, not a bundle: convert it with "
-				 "\"mpt-convert %.200s -o FOLDER\"", kind,
-				 s->candidate->path);
-	if (mpt)
-		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-				 "a bundle with the suffix .mpt, which the "
-				 "loader refuses: rename it to .zip");
-	return true;
-}
-
-/* Read policy_spec.json, whose bytes are then those of its CRC. */
-static bool read_spec(struct subject *s, struct member *m, char **text,
-		      size_t *len, struct error *err)
-{
-	if (!open_member(m, &s->container, BUNDLE_SPEC, err))
-		return false;
-	if (m->bytes.size > POLICY_SPEC_LIMIT)
-		return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
-				 "%" PRIu64 " bytes, over the limit of %u",
-				 m->bytes.size, POLICY_SPEC_LIMIT);
-	*len = (size_t)m->bytes.size;
-	*text = memory_array(*len, 1, err);
-	return *text && m->bytes.read(m->bytes.source, *text, *len, err) &&
-	       open_member_finish(m, err);
-}
-
-static bool check_spec(struct subject *s, struct error *err)
-{
-	struct member m = { 0 };
-	char *text = NULL;
-	size_t len = 0;
-	bool ok = read_spec(s, &m, &text, &len, err) &&
-		  policy_spec_parse(&s->spec, text, len, err);
-
-	s->judged[0] = BUNDLE_SPEC;
-	s->nbytes += len;
-	open_member_close(&m);
-	free(text);
-	return ok || error_in(err, NULL, BUNDLE_SPEC);
-}
-
-static bool check_class(struct subject *s, struct error *err)
-{
-	if (s->candidate->doubtful &&
-	    strcmp(s->spec.class_path, POLICY_SPEC_POINTER_CLASS) == 0)
-		s->something_else = "a pointer to a legacy checkpoint";
-	return bundle_check_class(&s->spec, err) ||
-	       error_in(err, NULL, BUNDLE_SPEC);
-}
-
-static bool check_data_path(struct subject *s, struct error *err)
-{
-	if (!bundle_check_data_path(&s->spec, err))
-		return error_in(err, NULL, BUNDLE_SPEC);
-	return !s->spec.data_path ||
-	       bundle_clean_path(&s->data_path, s->spec.data_path,
-				 "data_path", err);
-}
-
-static bool check_setup_script(struct subject *s, struct error *err)
-{
-	const char *script = s->spec.setup_script;
-	char *clean = NULL;
-	bool ok;
-
-	if (!bundle_check_setup_script(&s->spec, err))
-		return error_in(err, NULL, BUNDLE_SPEC);
-	if (!script || script[0] == '\0')
-		return true;
-	ok = bundle_clean_path(&clean, script, "setup_script", err) &&
-	     open_check_member(&s->container, clean, err);
-	free(clean);
-	return ok;
-}
-
-static bool check_architecture(struct subject *s, struct error *err)
-{
-	return bundle_check_architecture(&s->spec, err) ||
-	       error_in(err, NULL, BUNDLE_SPEC);
-}
-
-/*
- * The weights are read once: for their format, to their last byte, and to
- * their CRC.  A wrong CRC explains whatever is wrong with the format.
- */
-static bool check_weights(struct subject *s, struct error *err)
-{
-	struct error format = { 0 };
-	struct member m;
-	bool ok;
-
-	if (!s->data_path)
-		return true;
-	if (!open_member(&m, &s->container, s->data_path, err))
-		return false;
-	if (s->work)
-		progress_want(s->work, m.bytes.size);
-	ok = weights_read(&s->weights, &m, s->statistics, &format);
-	s->judged[1] = s->data_path;
-	s->nbytes += m.bytes.size;
-	if (open_member_finish(&m, err) && !ok)
-		*err = format;
-	open_member_close(&m);
-	return err->kind == ERROR_NONE || error_in(err, NULL, s->data_path);
-}
-
-static bool check_crc(struct subject *s, struct error *err)
-{
-	return s->container.folder ||
-	       (open_check_rest(&s->container, s->judged, err) &&
-		file_check_unchanged(&s->container.file, err));
-}
-
-static bool check_unknown(struct subject *s, struct error *err)
-{
-	if (s->spec.unknown_count == 0)
-		return true;
-	error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
-		  "%zu fields that the loader ignores, among them \"%.80s\"",
-		  s->spec.unknown_count, s->spec.unknown);
-	return error_in(err, NULL, BUNDLE_SPEC);
-}
-
-static bool check_has_weights(struct subject *s, struct error *err)
-{
-	return s->data_path ||
-	       error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
-			 "data_path is null: no weights are loaded");
-}
-
-/* Runs last of those that look at the header: it takes the keys apart. */
-static bool check_prefix(struct subject *s, struct error *err)
-{
-	struct keys_report report = { 0 };
-	struct error collision = { 0 };
-
-	if (!keys_normalise(&s->weights.header.tensors, &report, &collision) &&
-	    collision.kind == ERROR_MEMORY) {
-		*err = collision;
-		return false;
-	}
-	if (report.changed == 0 && collision.kind == ERROR_NONE)
-		return true;
-	error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
-		  "keys carry a wrapper's name (%s%s%s): the loader will not "
-		  "find them", report.module ? "module." : "",
-		  report.module && report.wrapper ? ", " : "",
-		  report.wrapper ? "_orig_mod and the like" : "");
-	return error_in(err, NULL, s->data_path);
-}
-
-static bool is_leftover(const char *name, struct error *err)
-{
-	const char *slash = strrchr(name, '/');
-
-	if (!bundle_is_leftover(slash ? slash + 1 : name))
-		return false;
-	error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
-		  "left by a writer that was killed");
-	error_in(err, NULL, name);
-	return true;
-}
-
-static bool check_leftovers(struct subject *s, struct error *err)
-{
-	const struct container *c = &s->container;
-	bool found = false;
-	struct dirent *d;
-	DIR *folder;
-
-	for (size_t i = 0; !found && i < c->zip.count; i++)
-		found = is_leftover(c->zip.members[i].name, err);
-	if (!c->folder)
-		return !found;
-	folder = opendir(c->path);
-	if (!folder)
-		return error_set_errno(err, "cannot read the folder");
-	while (errno = 0, !found && (d = readdir(folder)) != NULL)
-		found = is_leftover(d->d_name, err);
-	if (errno != 0)
-		error_set_errno(err, "cannot read the folder");
-	closedir(folder);
-	return err->kind == ERROR_NONE;
-}
-
-static bool check_epoch(struct subject *s, struct error *err)
-{
-	const struct candidate *c = s->candidate;
-	struct bundle_name name;
-
-	return bundle_parse_name(&name, c->name, c->folder, err) &&
-	       (name.has_epoch ||
-		error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-			  "its name has no epoch, as in \"run:v5\": :latest "
-			  "will not find it"));
-}
-
-static bool check_dotted(struct subject *s, struct error *err)
-{
-	return !s->candidate->folder ||
-	       !bundle_folder_hidden(s->candidate->name) ||
-	       error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-			 "a folder with a dot in its name: :latest takes what "
-			 "follows the dot for a suffix and will not find it; "
-			 "a zip of it is found");
-}
-
-static bool check_run(struct subject *s, struct error *err)
-{
-	struct error ignored = { 0 };
-	struct bundle_name name;
-	const char *fault;
-
-	if (!bundle_parse_name(&name, s->candidate->name,
-			       s->candidate->folder, &ignored) ||
-	    !name.has_epoch)
-		return true;
-	fault = bundle_run_fault(name.run, name.run_len);
-	return !fault || error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-				   "%s", fault);
-}
+#include "validate/rules_subject.h"
 
 static const struct rule rules[] = {
-	{ "container", SEVERITY_ERROR, 0, HAS_CONTAINER, check_container,
+	{ "container", SEVERITY_ERROR, 0, HAS_CONTAINER, rule_container,
 	  "A bundle is a folder, or a zip archive that all readers read "
 	  "alike." },
-	{ "legacy", SEVERITY_ERROR, HAS_CONTAINER, IS_BUNDLE, check_legacy,
+	{ "legacy", SEVERITY_ERROR, HAS_CONTAINER, IS_BUNDLE, rule_legacy,
 	  "A legacy checkpoint is no bundle, and a bundle is not named .mpt." },
-	{ "spec", SEVERITY_ERROR, IS_BUNDLE, HAS_SPEC, check_spec,
+	{ "spec", SEVERITY_ERROR, IS_BUNDLE, HAS_SPEC, rule_spec,
 	  "policy_spec.json is strict JSON with the loader's fields and "
 	  "types." },
-	{ "spec-class", SEVERITY_ERROR, HAS_SPEC, HAS_CLASS, check_class,
+	{ "spec-class", SEVERITY_ERROR, HAS_SPEC, HAS_CLASS, rule_spec_class,
 	  "class_path names a policy, not a pointer to a legacy checkpoint." },
 	{ "spec-data-path", SEVERITY_ERROR, HAS_SPEC, HAS_DATA_PATH,
-	  check_data_path,
+	  rule_spec_data_path,
 	  "data_path is a path inside the bundle; a checkpoint has one." },
 	{ "spec-setup-script", SEVERITY_ERROR, HAS_SPEC, 0,
-	  check_setup_script,
+	  rule_spec_setup_script,
 	  "setup_script, if there is one, is a .py file of the bundle." },
 	{ "spec-architecture", SEVERITY_ERROR, HAS_SPEC, 0,
-	  check_architecture,
+	  rule_spec_architecture,
 	  "architecture_spec reads dotted.Class(key=literal, ...)." },
-	{ "weights", SEVERITY_ERROR, HAS_DATA_PATH, HAS_HEADER, check_weights,
+	{ "weights", SEVERITY_ERROR, HAS_DATA_PATH, HAS_BYTES, rule_weights,
 	  "The file at data_path is safetensors, sound to its last byte." },
-	{ "crc", SEVERITY_ERROR, HAS_CONTAINER, 0, check_crc,
+	{ "weights-strict", SEVERITY_ERROR, HAS_BYTES, HAS_WEIGHTS,
+	  rule_weights_strict,
+	  "It also keeps those rules of the format that its usual reader does "
+	  "not ask for." },
+	{ "crc", SEVERITY_ERROR, HAS_CONTAINER, 0, rule_crc,
 	  "Every member of an archive has the size and CRC it declares." },
-	{ "spec-unknown", SEVERITY_NOTE, HAS_SPEC, 0, check_unknown,
-	  "policy_spec.json has no fields that the loader ignores." },
-	{ "weights-none", SEVERITY_NOTE, HAS_CLASS | HAS_HEADER, 0,
-	  check_has_weights,
-	  "The bundle has weights." },
-	{ "keys-prefix", SEVERITY_NOTE, HAS_HEADER, 0, check_prefix,
+	{ "nonfinite", SEVERITY_ERROR, HAS_WEIGHTS, 0, rule_nonfinite,
+	  "No tensor holds NaN or an infinity." },
+	{ "keys-architecture", SEVERITY_ERROR, HAS_SPEC | HAS_WEIGHTS, 0,
+	  rule_keys_architecture,
+	  "The core that architecture_spec describes is the one that the keys "
+	  "have." },
+	{ "keys-actions", SEVERITY_ERROR, HAS_WEIGHTS, 0, rule_keys_actions,
+	  "The actor head has as many actions as --expect-actions says." },
+	{ "against", SEVERITY_ERROR, HAS_WEIGHTS, HAS_DIFF, rule_against,
+	  "The reference of --against is there and can be read." },
+	{ "against-missing", SEVERITY_ERROR, HAS_DIFF, 0,
+	  rule_against_missing,
+	  "Every key of the reference is there." },
+	{ "against-unexpected", SEVERITY_ERROR, HAS_DIFF, 0,
+	  rule_against_unexpected,
+	  "Every key is one of the reference." },
+	{ "against-shape", SEVERITY_ERROR, HAS_DIFF, 0, rule_against_shape,
+	  "Every tensor has the shape that it has in the reference." },
+	{ "consistent", SEVERITY_ERROR, HAS_WEIGHTS, 0, rule_consistent,
+	  "With --consistent, keys, shapes and dtypes are those of the run's "
+	  "other epochs." },
+	{ "against-dtype", SEVERITY_WARNING, HAS_DIFF, 0, rule_against_dtype,
+	  "Every tensor has the dtype that it has in the reference." },
+	{ "bool-bytes", SEVERITY_WARNING, HAS_WEIGHTS, 0, rule_bool_bytes,
+	  "The bytes of BOOL tensors are 0 and 1." },
+	{ "keys-prefix", SEVERITY_WARNING, HAS_WEIGHTS, 0, rule_keys_prefix,
 	  "No key carries the name of a wrapper, such as module." },
-	{ "leftover", SEVERITY_NOTE, IS_BUNDLE, 0, check_leftovers,
+	{ "keys-mixed", SEVERITY_WARNING, HAS_WEIGHTS, 0, rule_keys_mixed,
+	  "Either all keys have a wrapper's prefix or an old name in front, or "
+	  "none has." },
+	{ "spec-short-class", SEVERITY_WARNING, HAS_CLASS, 0,
+	  rule_spec_short_class,
+	  "class_path is a dotted name, not one that has to be registered." },
+	{ "listing", SEVERITY_WARNING, IS_BUNDLE, HAS_LISTING, rule_listing,
+	  "What lies in the bundle can be listed." },
+	{ "leftover", SEVERITY_WARNING, HAS_LISTING, 0, rule_leftover,
 	  "No temporary file of a killed writer lies in the bundle." },
-	{ "name-epoch", SEVERITY_NOTE, IS_BUNDLE, 0, check_epoch,
-	  "The name is <run>:v<epoch>." },
-	{ "name-dotted", SEVERITY_NOTE, IS_BUNDLE, 0, check_dotted,
+	{ "name-dotted", SEVERITY_WARNING, IS_BUNDLE, 0, rule_name_dotted,
 	  "The name of a bundle folder has no dot." },
-	{ "name-run", SEVERITY_NOTE, IS_BUNDLE, 0, check_run,
+	{ "spec-unknown", SEVERITY_NOTE, HAS_SPEC, 0, rule_spec_unknown,
+	  "policy_spec.json has no fields that the loader ignores." },
+	{ "weights-none", SEVERITY_NOTE, HAS_CLASS | HAS_BYTES, 0,
+	  rule_weights_none,
+	  "The bundle has weights." },
+	{ "all-zero", SEVERITY_NOTE, HAS_WEIGHTS, 0, rule_all_zero,
+	  "No tensor holds zeros only." },
+	{ "constant", SEVERITY_NOTE, HAS_WEIGHTS, 0, rule_constant,
+	  "No tensor holds one other value only." },
+	{ "denormal", SEVERITY_NOTE, HAS_WEIGHTS, 0, rule_denormal,
+	  "No value is denormal." },
+	{ "extra", SEVERITY_NOTE, HAS_DATA_PATH | HAS_LISTING, 0, rule_extra,
+	  "No files lie in the bundle that neither the loader nor the "
+	  "framework knows." },
+	{ "mode", SEVERITY_NOTE, HAS_LISTING, 0, rule_mode,
+	  "All users may read the bundle." },
+	{ "name-epoch", SEVERITY_NOTE, IS_BUNDLE, 0, rule_name_epoch,
+	  "The name is <run>:v<epoch>." },
+	{ "name-run", SEVERITY_NOTE, IS_BUNDLE, 0, rule_name_run,
 	  "The run's name is one the framework used to allow." },
 };
 
+enum {
+	COUNT = sizeof(rules) / sizeof(rules[0]),
+	/* Without what these give, hardly anything would be looked at. */
+	ESSENTIAL = HAS_CONTAINER | IS_BUNDLE | HAS_SPEC | HAS_DATA_PATH |
+		    HAS_BYTES | HAS_LISTING | HAS_DIFF
+};
+
+_Static_assert((int)COUNT <= (int)RULES_LIMIT, "one flag for each rule");
+
 struct rule_list rules_all(void)
 {
-	return (struct rule_list){ rules, sizeof(rules) / sizeof(rules[0]) };
+	return (struct rule_list){ rules, COUNT };
 }
 
-static bool add_finding(struct result *result, const struct rule *rule,
-			const struct error *error)
+const char *rules_severity_name(enum severity severity)
+{
+	static const char *const names[] = {
+		[SEVERITY_ERROR] = "error",
+		[SEVERITY_WARNING] = "warning",
+		[SEVERITY_NOTE] = "note",
+	};
+
+	return names[severity];
+}
+
+static bool disable(struct rules_options *options, const char *id,
+		    struct error *err)
+{
+	for (size_t i = 0; i < COUNT; i++) {
+		if (strcmp(rules[i].id, id) != 0)
+			continue;
+		if ((rules[i].gives & ESSENTIAL) != 0)
+			return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+					 "rule \"%s\" cannot be disabled: "
+					 "others build on it", id);
+		options->disabled[i] = true;
+		return true;
+	}
+	return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+			 "--disable takes the id of a rule, as --list-rules "
+			 "prints it, not \"%.80s\"", id);
+}
+
+bool rules_disable(struct rules_options *options,
+		   const struct option_list *ids, struct error *err)
+{
+	for (size_t i = 0; i < ids->count; i++)
+		if (!disable(options, ids->values[i], err))
+			return false;
+	return true;
+}
+
+/* ---- findings ---- */
+
+static enum severity effective(const struct subject *s, enum severity severity,
+			       enum error_kind kind)
+{
+	if (kind == ERROR_IO || kind == ERROR_MEMORY)
+		return SEVERITY_ERROR;
+	if (severity == SEVERITY_WARNING && s->options->warnings_as_errors)
+		return SEVERITY_ERROR;
+	return severity;
+}
+
+static bool keep_finding(struct result *result, const struct rule *rule,
+			 enum severity severity, const struct error *error)
 {
 	void *grown = result->findings;
 	struct error no_memory = { 0 };
@@ -360,15 +176,62 @@ static bool add_finding(struct result *result, const struct rule *rule,
 	f = &result->findings[result->count++];
 	*f = (struct finding){
 		.rule = rule,
+		.severity = severity,
 		.kind = error->kind,
 		.offset = error->offset,
 		.member = error->member[0] ? strdup(error->member) : NULL,
 		.reason = strdup(error->reason),
 	};
-	if (rules_is_error(f))
+	if (severity == SEVERITY_ERROR)
 		result->verdict = VERDICT_BAD;
 	return f->reason && (f->member || !error->member[0]);
 }
+
+void subject_add(struct subject *s, enum severity severity,
+		 const struct error *error)
+{
+	if (s->options->disabled[s->rule - rules] ||
+	    s->added++ >= RULES_FINDINGS_LIMIT)
+		return;
+	if (!keep_finding(s->result, s->rule,
+			  effective(s, severity, error->kind), error))
+		s->no_memory = true;
+}
+
+/* Say what was not kept. */
+static void add_rest(struct subject *s)
+{
+	struct error rest = { 0 };
+	size_t more = s->added - RULES_FINDINGS_LIMIT;
+
+	if (s->added <= RULES_FINDINGS_LIMIT)
+		return;
+	s->added = 0;
+	error_set(&rest, ERROR_LIMIT, ERROR_NO_OFFSET,
+		  "%zu more findings of this rule are not listed", more);
+	subject_add(s, s->rule->severity, &rest);
+}
+
+void subject_names_add(struct subject_names *names, const char *name,
+		       size_t len)
+{
+	enum { SHOWN = 3, NAME = 50, REST = 40 };
+	size_t used = strlen(names->text);
+	char escaped[NAME];
+
+	if (names->count++ < SHOWN) {
+		text_escape(escaped, sizeof(escaped), name, len);
+		snprintf(names->text + used, sizeof(names->text) - used,
+			 "%s\"%s\"", used ? ", " : "", escaped);
+		return;
+	}
+	if (names->count == SHOWN + 1)
+		names->end = used;
+	snprintf(names->text + names->end, REST, " and %zu more",
+		 names->count - SHOWN);
+}
+
+/* ---- one bundle ---- */
 
 static void skip(struct result *result, const char *reason)
 {
@@ -377,62 +240,81 @@ static void skip(struct result *result, const char *reason)
 	result->skip = reason;
 }
 
-static void judge(struct result *result, struct subject *s)
+/* False if the rest is not to be looked at. */
+static bool run_rule(struct subject *s, unsigned *has)
 {
+	const struct rule *rule = s->rule;
+	struct error error = { 0 };
+
+	s->added = 0;
+	if (rule->check(s, &error)) {
+		*has |= rule->gives;
+	} else if (error.kind == ERROR_INTERRUPTED) {
+		rules_free_result(s->result);
+		return false;
+	} else {
+		subject_add(s, rule->severity, &error);
+	}
+	add_rest(s);
+	if (s->no_memory) {
+		rules_free_result(s->result);
+		s->result->verdict = VERDICT_BAD;
+		return false;
+	}
+	if (s->something_else) {
+		skip(s->result, s->something_else);
+		return false;
+	}
+	return true;
+}
+
+static void judge(struct subject *s)
+{
+	struct result *result = s->result;
 	unsigned has = 0;
 
 	result->verdict = VERDICT_OK;
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		const struct rule *rule = &rules[i];
-		struct error error = { 0 };
-
-		if ((rule->needs & ~has) != 0)
-			continue;
-		if (rule->check(s, &error)) {
-			has |= rule->gives;
-		} else if (error.kind == ERROR_INTERRUPTED) {
-			rules_free_result(result);
+	for (s->rule = rules; s->rule < rules + COUNT; s->rule++)
+		if ((s->rule->needs & ~has) == 0 && !run_rule(s, &has))
 			return;
-		} else if (!add_finding(result, rule, &error)) {
-			rules_free_result(result);
-			result->verdict = VERDICT_BAD;
-			return;
-		}
-		if (s->something_else) {
-			skip(result, s->something_else);
-			return;
-		}
-	}
 	result->tensor_count = s->weights.header.tensors.count;
 	result->nbytes = s->nbytes;
-	if (s->statistics) {
+	if (s->options->statistics) {
 		result->weights = s->weights;
 		s->weights = (struct weights){ 0 };
 	}
 }
 
-void rules_judge(struct result *result, const struct candidate *candidate,
-		 bool statistics, struct progress_work *work)
+void rules_judge(struct result *result, const struct candidates *candidates,
+		 size_t index, const struct rules_options *options,
+		 struct progress_work *work)
 {
-	struct subject s = { .candidate = candidate, .work = work,
-			     .statistics = statistics };
+	struct subject s = {
+		.candidate = &candidates->items[index],
+		.index = index,
+		.options = options,
+		.work = work,
+		.result = result,
+	};
 
 	*result = (struct result){ 0 };
-	if (candidate->skip) {
-		skip(result, candidate->skip);
+	if (s.candidate->skip) {
+		skip(result, s.candidate->skip);
 		return;
 	}
-	judge(result, &s);
+	judge(&s);
+	key_diff_free(&s.diff);
 	weights_free(&s.weights);
 	free(s.data_path);
+	free(s.setup_script);
 	policy_spec_free(&s.spec);
+	listing_free(&s.listing);
 	open_container_close(&s.container);
 }
 
 bool rules_is_error(const struct finding *finding)
 {
-	return finding->rule->severity == SEVERITY_ERROR ||
-	       finding->kind == ERROR_IO || finding->kind == ERROR_MEMORY;
+	return finding->severity == SEVERITY_ERROR;
 }
 
 struct error rules_error(const struct finding *finding)

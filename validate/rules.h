@@ -3,8 +3,10 @@
  *
  * Each rule has an id that stays, a severity, and one sentence.  The rules run
  * in the table's order over one bundle; one that needs what an earlier rule
- * could not give does not run, so that one cause has one finding.  Findings
- * hold hostile text; whoever prints them escapes it.
+ * could not give does not run, so that one cause has one finding.  A rule that
+ * looks at tensors, keys or files may have a finding for each, up to
+ * RULES_FINDINGS_LIMIT.  Findings hold hostile text; whoever prints them
+ * escapes it.
  */
 #ifndef VALIDATE_RULES_H
 #define VALIDATE_RULES_H
@@ -14,11 +16,16 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/options.h"
 #include "base/progress.h"
 #include "validate/find.h"
 #include "validate/weights.h"
 
-enum severity { SEVERITY_ERROR, SEVERITY_NOTE };
+/* The worst first. */
+enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE };
+
+/* "error", "warning", "note" */
+const char *rules_severity_name(enum severity severity);
 
 struct subject;
 
@@ -37,11 +44,33 @@ struct rule_list {
 
 struct rule_list rules_all(void);
 
+enum { RULES_LIMIT = 64, RULES_FINDINGS_LIMIT = 10000 };
+
+struct references;
+
+/* What is asked of all bundles alike.  Zeroed: no more than soundness. */
+struct rules_options {
+	bool allow_nonfinite;	/* NaN and infinities are worth a note */
+	bool warnings_as_errors;
+	bool statistics;	/* keep them for a report: result->weights */
+	unsigned expect_actions;	/* 0: any number */
+	bool disabled[RULES_LIMIT];	/* by place in rules_all() */
+	const struct references *references;	/* borrowed, or NULL */
+};
+
+/*
+ * Disable rules by id.  ERROR_USAGE for an id that no rule has, and for rules
+ * that others build on: without them nothing of a bundle would be judged.
+ */
+bool rules_disable(struct rules_options *options,
+		   const struct option_list *ids, struct error *err);
+
 enum verdict { VERDICT_NONE, VERDICT_OK, VERDICT_BAD, VERDICT_SKIPPED };
 
 /* What an error says, kept in little space. */
 struct finding {
 	const struct rule *rule;
+	enum severity severity;	/* as the options have it */
 	enum error_kind kind;
 	uint64_t offset;
 	char *member;		/* owned; NULL: none */
@@ -56,18 +85,18 @@ struct result {
 	uint64_t nbytes;	/* of spec and weights, uncompressed */
 	struct finding *findings;	/* malloc'ed, [count], rule order */
 	size_t count, capacity;
-	struct weights weights;	/* with statistics, if they could be read and
-				   were asked for; else empty */
+	struct weights weights;	/* with options->statistics, if they could be
+				   read; else empty */
 };
 
 /*
- * Judge one candidate, and take statistics of its weights if they are asked
- * for; *work counts what is read, unless it is NULL.  If a
+ * Judge one candidate; *work counts what is read, unless it is NULL.  If a
  * signal arrives meanwhile, *result stays zeroed; if memory for a finding
  * cannot be had, it is bad without one.
  */
-void rules_judge(struct result *result, const struct candidate *candidate,
-		 bool statistics, struct progress_work *work);
+void rules_judge(struct result *result, const struct candidates *candidates,
+		 size_t index, const struct rules_options *options,
+		 struct progress_work *work);
 
 /* A note's check that fails for the system's reasons is no mere note. */
 bool rules_is_error(const struct finding *finding);

@@ -30,13 +30,26 @@ static const struct option_spec specs[] = {
 	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), 0, 0, NULL,
 	  "print only what is bad" },
 	{ "verbose", 'v', OPTION_FLAG, FIELD(verbose), 0, 0, NULL,
-	  "print what is good and what was skipped, too" },
+	  "print what is good or was skipped, too, and all notes" },
 	{ "color", 0, OPTION_CHOICE, FIELD(color), 0, 0, "auto|always|never",
 	  "colour the verdicts (default auto: on a terminal)" },
 	{ "progress", 0, OPTION_CHOICE, FIELD(progress), 0, 0,
 	  "auto|bar|plain|none",
 	  "show progress on standard error (default auto: a bar on a\n"
 	  "terminal; else plain, a line each 30 s, unless --quiet)" },
+	{ "against", 0, OPTION_TEXT, FIELD(against), 0, 0, "REF",
+	  "demand the keys, shapes and dtypes of REF: a bundle, a\n"
+	  "safetensors file, a key manifest, or run:vN beside each bundle" },
+	{ "consistent", 0, OPTION_FLAG, FIELD(consistent), 0, 0, NULL,
+	  "demand that the epochs of a run agree in keys, shapes, dtypes" },
+	{ "expect-actions", 0, OPTION_COUNT, FIELD(expect_actions), 1, 1000000,
+	  "N", "demand an actor head of N actions" },
+	{ "allow-nonfinite", 0, OPTION_FLAG, FIELD(allow_nonfinite), 0, 0, NULL,
+	  "take NaN and infinities in weights for worth a note only" },
+	{ "disable", 0, OPTION_LIST, FIELD(disable), 0, 0, "ID",
+	  "leave out a rule; may be given again and again" },
+	{ "warnings-as-errors", 0, OPTION_FLAG, FIELD(warnings_as_errors), 0, 0,
+	  NULL, "take warnings for errors" },
 	{ "list-rules", 0, OPTION_FLAG, FIELD(list_rules), 0, 0, NULL,
 	  "print the rules that a bundle is held to, and exit" },
 	{ "help", 'h', OPTION_FLAG, FIELD(help), 0, 0, NULL,
@@ -60,6 +73,28 @@ static bool read_names(struct settings *s, struct error *err)
 	       (input_read(&s->names, s->files_from, err) &&
 		input_split(&s->operands, &s->names,
 			    s->null_separated ? '\0' : '\n', err));
+}
+
+/* Without the keys that it hides, these would have nothing to compare. */
+static bool check_disabled(const struct settings *s, struct error *err)
+{
+	bool asked = s->against || s->consistent || s->expect_actions > 0;
+
+	for (size_t i = 0; asked && i < s->disable.count; i++)
+		if (strcmp(s->disable.values[i], "weights-strict") == 0)
+			return usage(err, "--disable weights-strict and what "
+				     "asks for keys (--against, --consistent, "
+				     "--expect-actions) exclude each other");
+	return true;
+}
+
+static bool set_rules(struct settings *s, struct error *err)
+{
+	s->rules.allow_nonfinite = s->allow_nonfinite;
+	s->rules.warnings_as_errors = s->warnings_as_errors;
+	s->rules.expect_actions = s->expect_actions;
+	return check_disabled(s, err) &&
+	       rules_disable(&s->rules, &s->disable, err);
 }
 
 /* Each report has a form, and a file of its own. */
@@ -131,7 +166,7 @@ bool settings_parse(struct settings *s, int argc, char **argv,
 	*s = (struct settings){ 0 };
 	if (options_parse(&settings_options, s, &s->operands, argc, argv,
 			  err) &&
-	    check(s, err) && read_names(s, err))
+	    check(s, err) && set_rules(s, err) && read_names(s, err))
 		return true;
 	settings_free(s);
 	return false;
@@ -141,6 +176,7 @@ void settings_free(struct settings *s)
 {
 	buffer_free(&s->names);
 	option_list_free(&s->operands);
+	option_list_free(&s->disable);
 	option_list_free(&s->reports);
 	*s = (struct settings){ 0 };
 }

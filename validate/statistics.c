@@ -36,7 +36,8 @@ static const char *print_shape(struct statistics *s, const struct tensor *t,
 		ok = buffer_print(&text, err, "%s%" PRIu64,
 				  i ? " \xc3\x97 " : "", t->shape[i]);
 	if (ok && t->rank > 8)
-		ok = buffer_print(&text, err, " \xc3\x97 ... (%zu sizes)", t->rank);
+		ok = buffer_print(&text, err, " \xc3\x97 ... (%zu sizes)",
+				  t->rank);
 	if (ok)
 		copy = arena_copy(&s->arena, text.data, text.len, err);
 	buffer_free(&text);

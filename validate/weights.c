@@ -128,10 +128,11 @@ static size_t cut(const struct scan *scan, struct part *parts)
 	size_t count = scan->weights->header.tensors.count, made = 0;
 
 	for (size_t first = 0, end; first < count; first = end) {
+		size_t limit = count - first < PART_TENSORS ?
+			       count : first + PART_TENSORS;
 		uint64_t nbytes = 0;
 
-		for (end = first; end < count && nbytes < PART_NBYTES &&
-		     end - first < PART_TENSORS; end++)
+		for (end = first; end < limit && nbytes < PART_NBYTES; end++)
 			nbytes += scan->sorted[end]->nbytes;
 		if (parts)
 			parts[made] = (struct part){ .first = first,
