@@ -78,6 +78,7 @@ $(FAULTY): $(call objs,formats base tests/faults) tests/faults/wrapped | $B/mpt-
 $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
 $B/tests/drivers/convert_paced: $(call objs,convert)
+$B/tests/drivers/validate_weights: $(filter-out %/main.o,$(call objs,validate))
 $B/tests/drivers/convert_paced: TEST_LD = -Wl,--wrap=pwrite,--wrap=clock_gettime
 $B/tests/drivers/validate_paced: $(call objs,validate)
 $B/tests/drivers/validate_paced: TEST_LD = -Wl,--wrap=pread,--wrap=clock_gettime

@@ -83,6 +83,8 @@ static enum key_cause cause_of_shape(const struct tensor *ours,
 {
 	uint64_t n, m;
 
+	if (theirs->rank == 0 && ours->rank == 1 && ours->shape[0] == 1)
+		return KEY_CAUSE_SCALAR;
 	if (action_space_is_head(ours) && is_other_count(ours, theirs))
 		return KEY_CAUSE_ACTIONS;
 	if (is_transposed(ours, theirs))
@@ -182,11 +184,11 @@ static bool find_partners(struct key_diff *diff, struct error *err)
 		struct key_difference *d = &diff->items[i];
 
 		if (d->kind == KEY_MISSING)
-			d->ours = key_index_find(&unexpected, d->theirs,
-						 &d->cause);
+			ok = key_index_find(&unexpected, d->theirs, &d->ours,
+					    &d->cause, err);
 		else if (d->kind == KEY_UNEXPECTED)
-			d->theirs = key_index_find(&missing, d->ours,
-						   &d->cause);
+			ok = key_index_find(&missing, d->ours, &d->theirs,
+					    &d->cause, err);
 	}
 	key_index_free(&missing);
 	key_index_free(&unexpected);
@@ -285,7 +287,7 @@ static void print_why(char *text, size_t size, const struct key_difference *d)
 		snprintf(text, size, ": transposed");
 	else if (d->cause == KEY_CAUSE_RESHAPED)
 		snprintf(text, size, ": as many elements, laid out otherwise");
-	else if (d->kind == KEY_DTYPE)
+	else if (d->kind == KEY_DTYPE || d->cause == KEY_CAUSE_SCALAR)
 		snprintf(text, size, ": a loader converts it");
 }
 

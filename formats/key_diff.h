@@ -33,7 +33,8 @@ enum key_cause {
 	KEY_CAUSE_RENAMED,	/* the same shape and dtype, a similar name */
 	KEY_CAUSE_ACTIONS,	/* an actor head of other actions */
 	KEY_CAUSE_TRANSPOSED,	/* the same sizes in another order */
-	KEY_CAUSE_RESHAPED	/* as many elements */
+	KEY_CAUSE_RESHAPED,	/* as many elements */
+	KEY_CAUSE_SCALAR	/* [1] for []: torch takes it, silently */
 };
 
 struct key_difference {

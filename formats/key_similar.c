@@ -211,52 +211,55 @@ static void look_around(struct best *best, const struct tensor **sorted,
 		consider(best, t, sorted[i]);
 }
 
-/* A key that is the same once wrappers' names are off both. */
-static const struct tensor *find_stripped(const struct key_index *index,
-					  const struct tensor *t)
+static int compare_stripped(const struct key_stripped *s, const char *key,
+			    size_t len)
 {
-	const struct key_stripped *found;
-	char *key = malloc(t->key_len + 1);
+	int order = memcmp(s->key, key, s->len < len ? s->len : len);
+
+	return order ? order : (s->len > len) - (s->len < len);
+}
+
+/* The first key that is the same once wrappers' names are off both. */
+static bool find_stripped(const struct key_index *index,
+			  const struct tensor *t, const struct tensor **found,
+			  struct error *err)
+{
+	char *key = memory_array(t->key_len, 1, err);
 	size_t low = 0, high = index->count, len;
-	const struct tensor *result = NULL;
 
 	if (!key)
-		return NULL;	/* others can still be found */
+		return false;
 	len = keys_strip(key, t->key, t->key_len);
 	while (low < high) {
-		size_t middle = low + (high - low) / 2, shorter;
-		int order;
+		size_t middle = low + (high - low) / 2;
 
-		found = &index->stripped[middle];
-		shorter = found->len < len ? found->len : len;
-		order = memcmp(found->key, key, shorter);
-		if (order == 0)
-			order = (found->len > len) - (found->len < len);
-		if (order < 0)
+		if (compare_stripped(&index->stripped[middle], key, len) < 0)
 			low = middle + 1;
 		else
 			high = middle;
-		if (order == 0)
-			result = found->tensor;
 	}
+	*found = low < index->count &&
+		 compare_stripped(&index->stripped[low], key, len) == 0 ?
+		 index->stripped[low].tensor : NULL;
 	free(key);
-	return result;
+	return true;
 }
 
-const struct tensor *key_index_find(const struct key_index *index,
-				    const struct tensor *t,
-				    enum key_cause *cause)
+bool key_index_find(const struct key_index *index, const struct tensor *t,
+		    const struct tensor **found, enum key_cause *cause,
+		    struct error *err)
 {
-	const struct tensor *unwrapped = find_stripped(index, t);
 	struct best best = { 0 };
 
-	if (unwrapped) {
-		*cause = KEY_CAUSE_WRAPPER;
-		return unwrapped;
-	}
+	if (!find_stripped(index, t, found, err))
+		return false;
+	*cause = KEY_CAUSE_WRAPPER;
+	if (*found)
+		return true;
 	look_around(&best, index->forwards, index->count, t, by_key);
 	look_around(&best, index->backwards, index->count, t,
 		    by_key_backwards);
+	*found = best.tensor;
 	*cause = best.cause;
-	return best.tensor;
+	return true;
 }

@@ -36,11 +36,11 @@ bool key_index_make(struct key_index *index, const struct tensor **tensors,
 void key_index_free(struct key_index *index);
 
 /*
- * The tensor that t could have become or could have been, and how; NULL if
- * none is similar.
+ * Find the tensor that t could have become or could have been, and how; NULL if
+ * none is similar.  False only if there is no memory.
  */
-const struct tensor *key_index_find(const struct key_index *index,
-				    const struct tensor *t,
-				    enum key_cause *cause);
+bool key_index_find(const struct key_index *index, const struct tensor *t,
+		    const struct tensor **found, enum key_cause *cause,
+		    struct error *err);
 
 #endif

@@ -272,6 +272,19 @@ def validate_reports(start):
     return Case("mpt-validate", arguments, start, ["tree"])
 
 
+def validate_references(start):
+    """Keys that are compared with a manifest's, some of another name, and with an epoch's."""
+    manifest = {"format": "mpt-key-manifest", "version": 1,
+                "keys": {"module.actor.bias": {"dtype": "F16", "shape": [3]},
+                         "actor.weight": {"dtype": "F16", "shape": [3, 5]}}}
+    (start / "keys.json").write_text(json.dumps(manifest))
+    write_bundle(start, "tree/run:v1")
+    write_zipped(start, "tree/run:v2.zip")
+    without = [f"--disable=against-{rule}" for rule in ("missing", "unexpected", "shape")]
+    arguments = ["tree", "--consistent", "--against", "keys.json", *without]
+    return Case("mpt-validate", arguments, start, ["tree", "keys.json"])
+
+
 CASES = {
     "mpt zip": convert_mpt_zip,
     **{era: lambda start, source=source: convert_one(start, source)
@@ -285,6 +298,7 @@ CASES = {
     "bundle zip": validate_zip,
     "bundle tree": validate_tree,
     "reports": validate_reports,
+    "bundles and references": validate_references,
 }
 
 

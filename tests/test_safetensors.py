@@ -13,6 +13,7 @@ import re
 import struct
 
 import pytest
+import torch
 from judge import MUTATIONS, judge, mutants
 
 safetensors = pytest.importorskip("safetensors")
@@ -386,6 +387,63 @@ def test_random_headers():
     both, ruled = compare([random_header(choose) for _ in range(HEADERS // 4)])
     assert both > HEADERS / 20
     assert ruled.keys() == {"stands twice"}
+
+
+# ---- mpt-validate ----
+
+FLOATS = {
+    "F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16,
+    "F8_E5M2": torch.float8_e5m2, "F8_E4M3": torch.float8_e4m3fn, "C64": torch.complex64,
+    "F8_E4M3FNUZ": torch.float8_e4m3fnuz, "F8_E5M2FNUZ": torch.float8_e5m2fnuz,
+    "F8_E8M0": torch.float8_e8m0fnu,
+}  # fmt: skip
+
+
+def is_finite(dtype, data):
+    if dtype not in FLOATS or not data:
+        return True
+    values = torch.frombuffer(bytearray(data), dtype=torch.uint8).view(FLOATS[dtype])
+    if values.is_complex():
+        return bool(torch.isfinite(values).all())
+    return bool(torch.isfinite(values.double()).all())
+
+
+def with_random_values(choose, data):
+    """Half of the files get other bytes behind the header."""
+    (length,) = struct.unpack_from("<Q", data.ljust(8, b"\0"))
+    if choose.random() < 0.5 or length > len(data):
+        return data
+    return data[: 8 + length] + choose.randbytes(max(0, len(data) - 8 - length))
+
+
+def check_verdict(data, accepted, rules):
+    """The rule 'weights' is the package's judgement; 'weights-strict' is ours alone."""
+    reference = reference_reads(data)
+    if "weights" in rules:
+        assert not accepted and reference is None, (data, rules)
+        return "both refuse"
+    if "weights-strict" in rules:
+        assert not accepted, (data, rules)
+        return "only we refuse" if reference is not None else "both refuse"
+    assert reference is not None, (data, rules)
+    odd = [name for name, (dtype, _, raw) in reference.items() if not is_finite(dtype, raw)]
+    assert rules.count("nonfinite") == len(odd) and accepted == (not odd), (data, rules)
+    bools = any(raw.strip(b"\0\1") for dtype, _, raw in reference.values() if dtype == "BOOL")
+    assert ("bool-bytes" in rules) == bools, (data, rules)
+    return "not finite" if odd else "both accept"
+
+
+def test_verdicts_of_the_validator():
+    """100,000 files by default: mutants of headers, sound headers, any values."""
+    choose = random.Random(17)
+    files = [*ACCEPTED.values(), *REFERENCE_ONLY.values(), *REFUSED.values()]
+    files += header_mutants(HEADERS * 3 // 4)
+    files += [random_header(choose) for _ in range(HEADERS // 4)]
+    files = [with_random_values(choose, data) for data in files]
+    seen = dict.fromkeys(("both refuse", "only we refuse", "both accept", "not finite"), 0)
+    for data, (accepted, rules) in zip(files, judge("validate_weights", files)):
+        seen[check_verdict(data, accepted, rules.decode().split())] += 1
+    assert len(files) > HEADERS * 0.9 and min(seen.values()) > HEADERS // 500, seen
 
 
 # ---- the writer ----

@@ -77,6 +77,8 @@ struct place {
 	size_t index;		/* of the candidate */
 	uint64_t signature;	/* of its keys */
 	bool readable;
+	enum error_kind fault;	/* why it is not */
+	char *reason;		/* malloc'ed: what the system said, or NULL */
 };
 
 static int by_folder_and_run(const void *a, const void *b)
@@ -277,6 +279,16 @@ static size_t end_of_run(const struct place *places, size_t count,
 	return end;
 }
 
+static void set_fault(struct place *p, const struct error *fault)
+{
+	p->fault = fault->kind;
+	if (fault->kind != ERROR_IO)
+		return;
+	p->reason = strdup(fault->reason);
+	if (!p->reason)
+		p->fault = ERROR_MEMORY;
+}
+
 static void sign_places(struct place *places, size_t count,
 			const struct candidates *candidates, unsigned threads)
 {
@@ -284,17 +296,19 @@ static void sign_places(struct place *places, size_t count,
 	for (size_t i = 0; i < count; i++) {
 		struct place *p = &places[i];
 		struct state_dict keys;
-		struct error ignored = { 0 };
+		struct error fault = { 0 };
 
 		if (!p->run || interrupt_signal())
 			continue;
 		p->readable = reference_read(&keys,
 					     candidates->items[p->index].path,
-					     &ignored);
-		if (p->readable)
+					     &fault);
+		if (p->readable) {
 			p->signature = sign(&keys);
-		if (p->readable)
 			state_dict_free(&keys);
+		} else {
+			set_fault(p, &fault);
+		}
 	}
 }
 
@@ -354,24 +368,78 @@ static const struct place *choose(const struct place *places, size_t first,
 	return *of > 1 ? best : NULL;
 }
 
-static bool find_run(struct references *refs, const struct place *places,
+/* Load the keys that p has from it, or from the first other that has them. */
+static bool load_keys(struct references *refs, struct place *places,
+		      size_t first, size_t end, const struct place *best,
+		      const struct candidates *candidates, struct error *err)
+{
+	struct reference *r = NULL;
+
+	for (size_t n = 0; n <= end - first; n++) {
+		struct place *p = &places[n == 0 ? (size_t)(best - places) :
+					  first + n - 1];
+		const struct candidate *c = &candidates->items[p->index];
+
+		if (!p->readable || p->signature != best->signature)
+			continue;
+		if (!r)
+			r = add(refs, c->name, err);
+		if (!r)
+			return false;
+		r->error = (struct error){ 0 };
+		if (!load(r, c->path, err))
+			return false;
+		if (r->error.kind == ERROR_NONE)
+			break;
+		set_fault(p, &r->error);
+		p->readable = false;
+	}
+	return true;
+}
+
+static bool find_run(struct references *refs, struct place *places,
 		     size_t first, size_t end,
 		     const struct candidates *candidates, size_t *numbers,
 		     struct error *err)
 {
-	size_t of;
+	size_t of, agree;
 	const struct place *best = choose(places, first, end, &of, err);
-	struct reference *r;
 
 	if (!best)
 		return err->kind == ERROR_NONE;
-	r = add(refs, candidates->items[best->index].name, err);
-	if (!r || !load(r, candidates->items[best->index].path, err))
+	agree = count_equal(places, first, end, best);
+	if (!load_keys(refs, places, first, end, best, candidates, err))
 		return false;
-	r->of = of;
-	r->agree = count_equal(places, first, end, best);
+	refs->items[refs->count - 1].of = of;
+	refs->items[refs->count - 1].agree = agree;
 	for (size_t i = first; i < end; i++)
 		numbers[places[i].index] = refs->count;
+	return true;
+}
+
+/*
+ * What is wrong with a bundle is found again when it is judged.  What the system
+ * could not do now, it may do then: so it is kept.
+ */
+static bool keep_fault(struct references *refs, const struct place *p,
+		       const struct candidate *c, size_t *numbers,
+		       struct error *err)
+{
+	struct reference *r;
+
+	if (p->fault == ERROR_MEMORY)
+		return error_set(err, ERROR_MEMORY, ERROR_NO_OFFSET,
+				 "out of memory for the keys of \"%.200s\"",
+				 c->path);
+	if (p->fault != ERROR_IO)
+		return true;
+	r = add(refs, c->name, err);
+	if (!r)
+		return false;
+	error_set(&r->error, ERROR_IO, ERROR_NO_OFFSET,
+		  "its keys could not be compared with those of its run: "
+		  "%.200s", p->reason);
+	numbers[p->index] = refs->count;
 	return true;
 }
 
@@ -387,6 +455,11 @@ static bool find_runs(struct references *refs, struct place *places,
 			      err))
 			return false;
 	}
+	for (size_t i = 0; i < count; i++)
+		if (!keep_fault(refs, &places[i],
+				&candidates->items[places[i].index], numbers,
+				err))
+			return false;
 	return interrupt_check(err);
 }
 
@@ -428,6 +501,8 @@ bool references_find(struct references *refs,
 		refs->run = point(refs, run, n, err);
 		ok = refs->against && refs->run;
 	}
+	for (size_t i = 0; places && i < count; i++)
+		free(places[i].reason);
 	free(places);
 	free(one);
 	free(run);

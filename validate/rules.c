@@ -259,6 +259,7 @@ static bool run_rule(struct subject *s, unsigned *has)
 	if (s->no_memory) {
 		rules_free_result(s->result);
 		s->result->verdict = VERDICT_BAD;
+		s->result->skip = "out of memory";
 		return false;
 	}
 	if (s->something_else) {

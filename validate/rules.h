@@ -80,7 +80,7 @@ struct finding {
 /* Zeroed: not looked at. */
 struct result {
 	enum verdict verdict;
-	const char *skip;	/* why, if skipped */
+	const char *skip;	/* why, if skipped, or bad without a finding */
 	size_t tensor_count;
 	uint64_t nbytes;	/* of spec and weights, uncompressed */
 	struct finding *findings;	/* malloc'ed, [count], rule order */

@@ -35,15 +35,17 @@ bool rule_against(struct subject *s, struct error *err)
 static bool list(struct subject *s, enum key_difference_kind kind)
 {
 	for (size_t i = 0; i < s->diff.count; i++) {
+		const struct key_difference *d = &s->diff.items[i];
 		struct error found = { 0 };
 		char text[KEY_DIFF_TEXT];
 
-		if (s->diff.items[i].kind != kind)
+		if (d->kind != kind)
 			continue;
-		key_diff_print(text, &s->diff.items[i]);
+		key_diff_print(text, d);
 		error_set(&found, ERROR_DIFFERENT, ERROR_NO_OFFSET, "%s", text);
 		error_in(&found, NULL, s->data_path);
-		subject_add(s, s->rule->severity, &found);
+		subject_add(s, d->cause == KEY_CAUSE_SCALAR ? SEVERITY_WARNING :
+			    s->rule->severity, &found);
 	}
 	return true;
 }
@@ -96,8 +98,12 @@ bool rule_consistent(struct subject *s, struct error *err)
 	const struct reference *r = refs ? reference_of(s, refs->run) : NULL;
 	struct key_diff diff;
 
-	if (!r || r->error.kind != ERROR_NONE)
+	if (!r)
 		return true;
+	if (r->error.kind != ERROR_NONE) {
+		*err = r->error;
+		return false;
+	}
 	if (!key_diff_find(&diff, &s->weights.header.tensors, &r->keys, err))
 		return false;
 	if (diff.count > 0) {

@@ -142,7 +142,9 @@ bool rule_mode(struct subject *s, struct error *err)
 	struct subject_names names = { 0 };
 	struct stat st;
 
-	if (stat(s->container.path, &st) == 0 && is_closed(st.st_mode))
+	if (stat(s->container.path, &st) != 0)
+		return error_set_errno(err, "cannot look at it");
+	if (is_closed(st.st_mode))
 		subject_names_add(&names, s->candidate->name,
 				  strlen(s->candidate->name));
 	for (size_t i = 0; s->container.folder && i < s->listing.count; i++)

@@ -87,8 +87,12 @@ bool rule_keys_architecture(struct subject *s, struct error *err)
 
 	if (!text || !s->data_path)
 		return true;
-	if (!architecture_parse(&a, text, strlen(text), &layers))
-		return true;	/* said by another rule */
+	if (!architecture_parse(&a, text, strlen(text), &layers)) {
+		if (layers.kind != ERROR_MEMORY)
+			return true;	/* said by another rule */
+		*err = layers;
+		return false;
+	}
 	architecture_hold_to(&c, &a, &s->weights.header.tensors);
 	if (c.layers) {
 		error_set(&layers, ERROR_CORRUPT, ERROR_NO_OFFSET,

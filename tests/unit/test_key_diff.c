@@ -90,6 +90,13 @@ static const struct {
 	  { { "a", DTYPE_F32, 2, { 2, 6 } } },
 	  { { "a", DTYPE_F32, 1, { 12 } } },
 	  { "as many elements, laid out otherwise" } },
+	{ "one element for a number",
+	  { { "a", DTYPE_F32, 1, { 1 } } }, { { "a", DTYPE_F32, 0, { 0 } } },
+	  { "key \"a\" is F32 [1], and F32 [] in the reference: a loader converts "
+	    "it" } },
+	{ "two elements for a number",
+	  { { "a", DTYPE_F32, 1, { 2 } } }, { { "a", DTYPE_F32, 0, { 0 } } },
+	  { "key \"a\" is F32 [2], and F32 [] in the reference" } },
 	{ "another shape",
 	  { { "a", DTYPE_F32, 1, { 2 } } },
 	  { { "a", DTYPE_F32, 1, { 3 } } },
