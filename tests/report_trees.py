@@ -25,9 +25,10 @@ def make_hostile_tree(root):
 
 
 def make_many(root, count):
-    """Bad, noted and good bundles in turn."""
+    """Bad ones, ones with a warning, and ones with a note in turn."""
     for epoch in range(count):
+        name = ["run:v", "dotted.run:v", "run:v"][epoch % 3] + str(epoch)
         content = [
-            members(weights=WEIGHTS[:-1]), members(spec_of(later=epoch)), members()
+            members(weights=WEIGHTS[:-1]), members(), members(spec_of(later=epoch))
         ][epoch % 3]
-        make_folder(root, content, f"run:v{epoch}")
+        make_folder(root, content, name)

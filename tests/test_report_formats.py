@@ -12,9 +12,10 @@ import urllib.parse
 import xml.etree.ElementTree
 
 import pytest
+import torch
 from report_trees import make_hostile_tree, make_many
 from sources import PROJECT
-from test_validate import make_folder, members, validate
+from test_validate import make_folder, members, spec_of, validate, weights_of
 
 READERS = {"junit": "junitparser", "sarif": "pydantic_sarif.model",
            "markdown": "markdown_it"}
@@ -28,7 +29,7 @@ def hostile(tmp_path_factory):
     make_hostile_tree(folder / "tree")
     names = ["junit", "sarif", "github", "markdown"]
     reports = [f"--report={name}={name}.out" for name in names]
-    run = validate("--json", *reports, "tree", cwd=folder)
+    run = validate("--json", "-v", *reports, "tree", cwd=folder)
     assert run.exit == 1
     texts = {name: (folder / f"{name}.out").read_bytes().decode() for name in names}
     return folder, json.loads(run.stdout)["bundles"], texts
@@ -163,8 +164,13 @@ def test_github_shows_ten_of_each_and_says_how_many_more(tmp_path):
     make_many(tmp_path, 60)
     lines = validate("--format=github", tmp_path).stdout.splitlines()
     levels = [COMMAND.fullmatch(line)[1] for line in lines]
-    assert (levels.count("error"), levels.count("notice")) == (10, 10)
-    assert "::10 errors, 0 warnings and 11 notes more are not shown" in lines[-1]
+    assert [levels.count(level) for level in LEVELS.values()] == [10, 10, 1]
+    assert "::10 errors, 10 warnings and 0 notes more are not shown" in lines[-1]
+    lines = validate("--format=github", "-v", tmp_path).stdout.splitlines()
+    levels = [COMMAND.fullmatch(line)[1] for line in lines]
+    assert [levels.count(level) for level in LEVELS.values()] == [10, 10, 10]
+    lines = validate("--format=github", "-q", tmp_path).stdout.splitlines()
+    assert len(lines) == 11 and "::10 errors, 0 warnings and 0" in lines[-1]
 
 
 def test_github_names_files_of_the_workspace(tmp_path):
@@ -225,7 +231,20 @@ def test_markdown(hostile):
 
 
 def test_markdown_of_sound_bundles(tmp_path):
-    make_folder(tmp_path, members())
+    make_folder(tmp_path, members(spec_of(later=1)))
     text = validate("--format=markdown", tmp_path).stdout
     assert text.startswith("## mpt-validate: the bundle is sound\n")
-    assert "| 1 | 0 | 0 | " in text and "###" not in text
+    assert "| 1 | 0 | 0 | 0 | 1 | " in text and "###" not in text
+    assert "(spec-unknown)" in validate("--format=markdown", "-v", tmp_path).stdout
+
+
+def test_markdown_of_many_findings(tmp_path):
+    """All of them in a file, twenty of a bundle in the summary of a step."""
+    tensors = {f"t{i}": torch.tensor([torch.nan]) for i in range(30)}
+    folder = make_folder(tmp_path, members(weights=weights_of(tensors)))
+    text = validate("--format=markdown", folder).stdout
+    assert text.count("(nonfinite)") == 30
+    env = {"GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    validate("--format=github", folder, env=env)
+    text = (tmp_path / "summary").read_text()
+    assert text.count("(nonfinite)") == 20 and re.search(r"\n  - 1\d more\n", text)

@@ -61,11 +61,13 @@ static struct scale scale_of_values(const struct chart_size *size,
 				    const struct chart_point *points,
 				    size_t count)
 {
-	struct scale s = { points[0].value, points[0].value,
+	struct scale s = { (double)INFINITY, -(double)INFINITY,
 			   size->height - bottom, top };
 	double around;
 
-	for (size_t i = 1; i < count; i++) {
+	for (size_t i = 0; i < count; i++) {
+		if (points[i].missing)
+			continue;
 		s.low = fmin(s.low, points[i].value);
 		s.high = fmax(s.high, points[i].value);
 	}
@@ -124,10 +126,34 @@ static bool is_drawn(const struct chart_point *points, size_t count,
 	return i % every == 0 || i + 1 == count || points[i].marked;
 }
 
-static void put_mark(struct report_text *t, double x, double y)
+static void put_mark(struct report_text *t, double x, double y,
+		     const struct chart_point *p)
 {
 	report_print(t, "<path class=\"marked\" d=\"M%.1f %.1fl8 8m0 -8l-8 8"
-		     "\"/>", x - 4, y - 4);
+		     "\"><title>v%" PRIu64 ": %s</title></path>", x - 4, y - 4,
+		     p->epoch, p->missing ? "could not be read" :
+		     "not finite");
+}
+
+/* The line has a gap where a value is missing. */
+static void put_path(struct report_text *t, const struct chart_size *size,
+		     const struct chart_point *points, size_t count,
+		     const struct scale *x, const struct scale *y)
+{
+	char move = 'M';
+
+	report_print(t, "<path class=\"line\" d=\"");
+	for (size_t i = 0; i < count; i++) {
+		if (points[i].missing) {
+			move = 'M';
+		} else if (is_drawn(points, count, size->most, i)) {
+			report_print(t, "%c%.1f %.1f", move,
+				     place(x, (double)points[i].epoch),
+				     place(y, points[i].value));
+			move = 'L';
+		}
+	}
+	report_print(t, "\"/>");
 }
 
 static void put_points(struct report_text *t, const struct chart_size *size,
@@ -137,32 +163,23 @@ static void put_points(struct report_text *t, const struct chart_size *size,
 	struct scale x = { (double)points[0].epoch,
 			   (double)points[count - 1].epoch, left + 4,
 			   size->width - right - 4 };
-	char move = 'M';
 
 	if (!(x.high > x.low))
 		x.high = x.low + 1;
 	put_value_axis(t, size, &y);
-	report_print(t, "<path class=\"line\" d=\"");
+	put_path(t, size, points, count, &x, &y);
 	for (size_t i = 0; i < count; i++) {
-		if (!is_drawn(points, count, size->most, i))
-			continue;
-		report_print(t, "%c%.1f %.1f", move,
-			     place(&x, (double)points[i].epoch),
-			     place(&y, points[i].value));
-		move = 'L';
-	}
-	report_print(t, "\"/>");
-	for (size_t i = 0; i < count; i++) {
-		double px = place(&x, (double)points[i].epoch);
-		double py = place(&y, points[i].value);
+		const struct chart_point *p = &points[i];
+		double px = place(&x, (double)p->epoch);
+		double py = p->missing ? y.from : place(&y, p->value);
 
-		if (points[i].marked)
-			put_mark(t, px, py);
+		if (p->marked || p->missing)
+			put_mark(t, px, py, p);
 		else if (count <= 60 || i + 1 == count)
 			report_print(t, "<circle class=\"dot\" cx=\"%.1f\" "
 				     "cy=\"%.1f\" r=\"2.5\"><title>v%" PRIu64
 				     ": %.6g</title></circle>", px, py,
-				     points[i].epoch, points[i].value);
+				     p->epoch, p->value);
 	}
 }
 
@@ -170,11 +187,18 @@ void chart_lines(struct report_text *t, const struct chart_size *size,
 		 const struct chart_point *points, size_t count,
 		 const char *what)
 {
-	if (count == 0)
+	size_t values = 0, last = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!points[i].missing) {
+			values++;
+			last = i;
+		}
+	if (values == 0)
 		return;
 	open_svg(t, size);
 	report_print(t, "%s over epochs, %zu values, the last %.4g\">", what,
-		     count, points[count - 1].value);
+		     values, points[last].value);
 	put_points(t, size, points, count);
 	put_epoch_axis(t, size, points, count);
 	report_print(t, "</svg>");

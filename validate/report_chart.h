@@ -16,7 +16,8 @@
 struct chart_point {
 	uint64_t epoch;
 	double value;		/* finite */
-	bool marked;		/* something was wrong there */
+	bool marked;		/* some of it is not finite */
+	bool missing;		/* there is no value: nothing could be read */
 };
 
 struct chart_size {

@@ -8,6 +8,24 @@ static const struct report_form *const forms[] = {
 	&report_sarif, &report_github, &report_markdown, &report_html,
 };
 
+bool report_is_listed(const struct report_output *o,
+		      const struct result *result)
+{
+	switch (result->verdict) {
+	case VERDICT_BAD:
+		return true;
+	case VERDICT_OK:
+		return o->verbose ||
+		       (!o->quiet &&
+			report_count(result, SEVERITY_WARNING) > 0);
+	case VERDICT_SKIPPED:
+		return o->verbose;
+	case VERDICT_NONE:
+		break;
+	}
+	return false;
+}
+
 const struct report_form *report_form_at(size_t index)
 {
 	return index < sizeof(forms) / sizeof(forms[0]) ? forms[index] : NULL;

@@ -49,6 +49,13 @@ struct report_form {
 	void (*free)(struct report_output *o);	/* the state */
 };
 
+/*
+ * Is a bundle to be listed for people?  If it is bad or has warnings; notes
+ * alone, and what was skipped, only if they want it verbose.
+ */
+bool report_is_listed(const struct report_output *o,
+		      const struct result *result);
+
 /* The forms, in the order of the words of --format; NULL: no more. */
 const struct report_form *report_form_at(size_t index);
 

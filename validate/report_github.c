@@ -87,11 +87,19 @@ static void put_command(struct report_output *o, const struct candidate *c,
 	free(path);
 }
 
+/* Nearly all bundles have notes: among annotations they would hide the rest. */
+static bool is_wanted(const struct report_output *o, enum severity severity)
+{
+	return severity == SEVERITY_ERROR || o->verbose ||
+	       (severity == SEVERITY_WARNING && !o->quiet);
+}
+
 static void bundle(struct report_output *o, const struct candidate *c,
 		   const struct result *result)
 {
 	for (size_t i = 0; i < result->count; i++)
-		put_command(o, c, &result->findings[i]);
+		if (is_wanted(o, result->findings[i].severity))
+			put_command(o, c, &result->findings[i]);
 	if (result->verdict == VERDICT_BAD && result->count == 0)
 		put_command(o, c, NULL);
 }

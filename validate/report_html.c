@@ -20,6 +20,7 @@ struct page {
 
 enum {
 	OPEN_RUNS = 3,		/* of so few, the tensors are shown at once */
+	LINES = 100,		/* of what was found in a bundle */
 	ALL_CARDS = 6000	/* more make a page that no browser likes */
 };
 
@@ -76,10 +77,11 @@ static struct html_run *find_run(struct page *page, char *label,
 
 static void put_findings(struct report_text *t, const struct result *result)
 {
+	size_t count = result->count < LINES ? result->count : LINES;
 	char reason[REPORT_REASON_SIZE];
 
 	report_print(t, "<td><ul class=\"found\">");
-	for (size_t i = 0; i < result->count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct finding *f = &result->findings[i];
 		const char *word = report_severity(f);
 
@@ -88,6 +90,8 @@ static void put_findings(struct report_text *t, const struct result *result)
 		report_print(t, " <span class=\"mute\">[%s]</span></li>",
 			     f->rule->id);
 	}
+	if (result->count > count)
+		report_print(t, "<li>%zu more</li>", result->count - count);
 	if (result->verdict == VERDICT_BAD && result->count == 0)
 		report_print(t, "<li><b class=\"error\">error</b> %s</li>",
 			     report_reason(NULL, NULL));

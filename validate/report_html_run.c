@@ -73,35 +73,25 @@ static double charted(double norm)
 	return norm < 1e300 ? norm : 1e300;
 }
 
-/* malloc'ed; those that were measured. */
-static struct chart_point *norms_of(const struct html_run *run, size_t *count,
-				    struct error *err)
+static void put_norms(struct report_text *t, const struct html_run *run)
 {
 	struct chart_point *points = memory_array(run->row_count,
-						  sizeof(*points), err);
+						  sizeof(*points), &t->fault);
+	size_t measured = 0;
 
-	*count = 0;
 	for (size_t i = 0; points && i < run->row_count; i++) {
 		const struct html_row *row = &run->rows[i];
 
-		if (row->measured)
-			points[(*count)++] = (struct chart_point){
-				row->epoch, charted(row->norm),
-				row->nonfinite > 0
-			};
+		points[i] = (struct chart_point){ row->epoch,
+						  charted(row->norm),
+						  row->nonfinite > 0,
+						  !row->measured };
+		measured += row->measured;
 	}
-	return points;
-}
-
-static void put_norms(struct report_text *t, const struct html_run *run)
-{
-	size_t count;
-	struct chart_point *points = norms_of(run, &count, &t->fault);
-
-	if (points && count > 1) {
+	if (points && measured > 1) {
 		report_print(t, "<h3>Norm of all parameters</h3>"
 			     "<div class=\"norms\">");
-		chart_lines(t, &chart_large, points, count,
+		chart_lines(t, &chart_large, points, run->row_count,
 			    "norm of all parameters");
 		report_print(t, "</div>");
 	}
@@ -145,7 +135,8 @@ static void put_history(struct report_text *t, const struct html_run *run,
 	for (size_t i = 0; points && i < count; i++)
 		points[i] = (struct chart_point){ from[i].epoch,
 						  charted(from[i].norm),
-						  from[i].nonfinite > 0 };
+						  from[i].nonfinite > 0,
+						  false };
 	if (points)
 		chart_lines(t, &chart_small, points, count, "norm");
 	free(points);

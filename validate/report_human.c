@@ -25,25 +25,6 @@ static void put_word(struct report_output *o, const char *color,
 		     o->color ? PLAIN : "");
 }
 
-/* A good one is only worth a line for a warning; or for -v. */
-static bool is_silent(const struct report_output *o,
-		      const struct result *result)
-{
-	switch (result->verdict) {
-	case VERDICT_OK:
-		return !o->verbose &&
-		       (o->quiet ||
-			report_count(result, SEVERITY_WARNING) == 0);
-	case VERDICT_SKIPPED:
-		return !o->verbose;
-	case VERDICT_NONE:
-		return true;
-	case VERDICT_BAD:
-		break;
-	}
-	return false;
-}
-
 static void put_heading(struct report_output *o, const char *path,
 			const struct result *result)
 {
@@ -77,7 +58,7 @@ static void put_finding(struct report_output *o, const struct finding *f)
 static void bundle(struct report_output *o, const struct candidate *c,
 		   const struct result *result)
 {
-	if (is_silent(o, result))
+	if (!report_is_listed(o, result))
 		return;
 	put_heading(o, c->path, result);
 	for (size_t i = 0; i < result->count; i++)

@@ -1,6 +1,7 @@
 /* report_markdown.c - Markdown: counts, and a list of what was found */
 #include "validate/report_form.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +14,10 @@ struct lists {
 	size_t left_out;	/* over the limit */
 };
 
-enum { HEAD_BYTES = 1024 };	/* what is not in the lists, at most */
+enum {
+	HEAD_BYTES = 1024,	/* what is not in the lists, at most */
+	LINES = 20		/* for a bundle, where there is a limit */
+};
 
 static void begin(struct report_output *o)
 {
@@ -56,14 +60,15 @@ static void put_code(struct report_text *t, const char *text)
 }
 
 static void put_entry(struct report_text *t, const struct candidate *c,
-		      const struct result *result)
+		      const struct result *result, size_t most)
 {
 	char reason[REPORT_REASON_SIZE];
+	size_t count = result->count < most ? result->count : most;
 
 	report_print(t, "- ");
 	put_code(t, c->path);
 	report_print(t, "\n");
-	for (size_t i = 0; i < result->count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct finding *f = &result->findings[i];
 
 		report_print(t, "  - **%s** (%s): ", report_severity(f),
@@ -71,7 +76,9 @@ static void put_entry(struct report_text *t, const struct candidate *c,
 		put_code(t, report_reason(f, reason));
 		report_print(t, "\n");
 	}
-	if (result->count == 0)
+	if (result->count > count)
+		report_print(t, "  - %zu more\n", result->count - count);
+	if (result->verdict == VERDICT_BAD && result->count == 0)
 		report_print(t, "  - **error**: %s\n",
 			     report_reason(NULL, NULL));
 }
@@ -83,9 +90,9 @@ static void bundle(struct report_output *o, const struct candidate *c,
 	struct report_text entry = { 0 };
 	bool bad = result->verdict == VERDICT_BAD;
 
-	if (!bad && result->count == 0)
+	if (!report_is_listed(o, result) || (!bad && result->count == 0))
 		return;
-	put_entry(&entry, c, result);
+	put_entry(&entry, c, result, o->limit > 0 ? LINES : SIZE_MAX);
 	if (o->limit > 0 && HEAD_BYTES + lists->bad.bytes.len +
 	    lists->noted.bytes.len + entry.bytes.len > o->limit) {
 		lists->left_out++;
@@ -112,9 +119,12 @@ static void end(struct report_output *o, const struct totals *totals)
 		return;
 	report_print(t, "## mpt-validate: ");
 	report_headline(t, totals);
-	report_print(t, "\n\n| ok | bad | skipped | read |\n"
-		     "|---:|---:|---:|---:|\n| %zu | %zu | %zu | %s |\n",
+	report_print(t, "\n\n| ok | bad | skipped | warnings | notes | read "
+		     "|\n|---:|---:|---:|---:|---:|---:|\n"
+		     "| %zu | %zu | %zu | %zu | %zu | %s |\n",
 		     totals->ok, totals->bad, totals->skipped,
+		     totals->found[SEVERITY_WARNING],
+		     totals->found[SEVERITY_NOTE],
 		     console_bytes(nbytes, totals->nbytes));
 	put_list(t, "Bad", &lists->bad);
 	put_list(t, "Worth a look", &lists->noted);

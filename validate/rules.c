@@ -313,21 +313,6 @@ void rules_judge(struct result *result, const struct candidates *candidates,
 	open_container_close(&s.container);
 }
 
-bool rules_is_error(const struct finding *finding)
-{
-	return finding->severity == SEVERITY_ERROR;
-}
-
-struct error rules_error(const struct finding *finding)
-{
-	struct error error = { 0 };
-
-	error_set(&error, finding->kind, finding->offset, "%s",
-		  finding->reason);
-	error_in(&error, NULL, finding->member);
-	return error;
-}
-
 void rules_free_result(struct result *result)
 {
 	for (size_t i = 0; i < result->count; i++) {

@@ -98,12 +98,6 @@ void rules_judge(struct result *result, const struct candidates *candidates,
 		 size_t index, const struct rules_options *options,
 		 struct progress_work *work);
 
-/* A note's check that fails for the system's reasons is no mere note. */
-bool rules_is_error(const struct finding *finding);
-
-/* The same as an error, to print it. */
-struct error rules_error(const struct finding *finding);
-
 void rules_free_result(struct result *result);
 
 #endif
