@@ -190,9 +190,33 @@ def of_tables():
         yield from ((target, data) for data in rows(unit_test))
 
 
+def manifest_of(data):
+    """The key manifest of a safetensors file, if its header can be read."""
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        keys = {
+            name: {field: entry[field] for field in ("dtype", "shape")}
+            for name, entry in header.items()
+            if name != "__metadata__"
+        }
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return json.dumps({"format": "mpt-key-manifest", "version": 1, "keys": keys}).encode()
+
+
+def manifests(files):
+    """Those of some safetensors files: each alone, and with the one before it."""
+    texts = sorted({text for text in map(manifest_of, files) if text})
+    for before, text in zip([b"", *texts], texts):
+        yield text
+        yield text + b"\0" + before
+
+
 def main(folder):
     asking = Asking()
     seeds = [*of_fixtures(asking), *of_tables(), *handmade.seeds()]
+    weights = [data for target, data in seeds if target == "safetensors"]
+    seeds += [("key_manifest", data) for data in manifests(weights)]
     seeds += [("answer", answer) for answer in asking.known.values()]
     asking.helper.close()
     for target in TARGETS:
