@@ -65,7 +65,7 @@ bool folder_rename(const struct folder *f, const char *from, const char *to,
 bool folder_rename_file(const struct folder *f, const char *from,
 			const char *to, bool *taken, struct error *err);
 
-/* The same for a file, which takes the place of another file. */
+/* Rename a file.  If there is another in its new place, that goes. */
 bool folder_replace_file(const struct folder *f, const char *from,
 			 const char *to, struct error *err);
 

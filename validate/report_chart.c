@@ -208,12 +208,12 @@ void chart_lines(struct report_text *t, const struct chart_size *size,
 
 /* Bars from the left: negative ones, greatest first; zero; positive ones. */
 struct bars {
-	uint64_t count[2 * OCTAVES + 1];
+	unsigned count[2 * OCTAVES + 1];	/* in proportion */
 	int low, high;		/* bins; what is below low is in it */
-	uint64_t most;
+	unsigned most;
 };
 
-static bool make_bars(struct bars *b, const struct tensor_stats *s)
+static bool make_bars(struct bars *b, const struct tensor_summary *s)
 {
 	*b = (struct bars){ .low = TENSOR_STATS_BINS, .high = -1 };
 	for (int i = 0; i < TENSOR_STATS_BINS; i++) {
@@ -222,7 +222,7 @@ static bool make_bars(struct bars *b, const struct tensor_stats *s)
 		b->high = i;
 		b->low = i < b->low ? i : b->low;
 	}
-	if (b->high < 0 && s->zero == 0)
+	if (b->high < 0 && s->zeros == 0)
 		return false;
 	if (b->high < 0)
 		b->high = b->low = -TENSOR_STATS_LOWEST;
@@ -235,7 +235,7 @@ static bool make_bars(struct bars *b, const struct tensor_stats *s)
 		b->count[middle - 1 - bin] += s->negative[i];
 		b->count[middle + 1 + bin] += s->positive[i];
 	}
-	b->count[b->high - b->low + 1] = s->zero;
+	b->count[b->high - b->low + 1] = s->zeros;
 	for (int i = 0; i < 2 * (b->high - b->low + 1) + 1; i++)
 		b->most = b->count[i] > b->most ? b->count[i] : b->most;
 	return true;
@@ -280,18 +280,18 @@ static void put_edges(struct report_text *t, const struct chart_size *size,
 }
 
 void chart_distribution(struct report_text *t, const struct chart_size *size,
-			const struct tensor_stats *stats)
+			const struct tensor_summary *tensor)
 {
 	struct bars b;
 	struct scale x = { .from = right, .to = size->width - right };
 	double floor_y = size->height - bottom;
 
-	if (!make_bars(&b, stats))
+	if (!make_bars(&b, tensor))
 		return;
 	x.high = 2 * (b.high - b.low + 1) + 1;
 	open_svg(t, size);
 	report_print(t, "distribution of values by power of two, from %.3g "
-		     "to %.3g\">", stats->min, stats->max);
+		     "to %.3g\">", tensor->min, tensor->max);
 	put_bars(t, &b, &x, floor_y);
 	put_line(t, "axis", right, floor_y, size->width - right, floor_y);
 	put_label(t, "middle", place(&x, x.high / 2), size->height - 6, "0");

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "formats/tensor_stats.h"
 #include "validate/report_text.h"
+#include "validate/statistics.h"
 
 struct chart_point {
 	uint64_t epoch;
@@ -35,6 +35,6 @@ void chart_lines(struct report_text *t, const struct chart_size *size,
 
 /* How the values of a tensor are distributed, by sign and power of two. */
 void chart_distribution(struct report_text *t, const struct chart_size *size,
-			const struct tensor_stats *stats);
+			const struct tensor_summary *tensor);
 
 #endif

@@ -34,7 +34,7 @@ struct report_form {
 	const char *name;
 	/* What it says of a bundle stands alone, and is wanted at once. */
 	bool lines;
-	/* It wants to know what the tensors are like: result->weights. */
+	/* It wants to know what the tensors are like: result->statistics. */
 	bool statistics;
 	/* A second form, for the file that an environment variable names. */
 	const struct report_form *companion;

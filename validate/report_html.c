@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/console.h"
 #include "base/file.h"
@@ -100,9 +99,9 @@ static void put_findings(struct report_text *t, const struct result *result)
 
 /* The cells of a bundle's row that follow its epoch. */
 static void put_cells(struct report_text *t, const struct candidate *c,
-		      const struct result *result,
-		      const struct statistics *s)
+		      const struct result *result)
 {
+	const struct statistics *s = result->statistics;
 	char nbytes[32];
 
 	report_print(t, "<td>");
@@ -121,7 +120,7 @@ static void put_cells(struct report_text *t, const struct candidate *c,
 		report_print(t, "<td></td><td></td>");
 	report_print(t, "<td class=\"number\">");
 	if (s)
-		report_print(t, "%.5g", statistics_norm(s));
+		report_print(t, "%.5g", s->norm);
 	if (s && s->nonfinite > 0)
 		report_print(t, " <br><span class=\"word bad\">%" PRIu64
 			     " not finite</span>", s->nonfinite);
@@ -159,8 +158,8 @@ static bool add_points(struct html_run *run, const struct html_row *row,
 			.key = keep_key(run, before, i, tensor->key, err),
 			.epoch = row->epoch,
 			.order = row->order,
-			.norm = tensor_stats_norm(&tensor->stats),
-			.nonfinite = statistics_nonfinite(&tensor->stats),
+			.norm = tensor->norm,
+			.nonfinite = statistics_nonfinite(tensor),
 		};
 		if (!p->key)
 			return false;
@@ -170,24 +169,20 @@ static bool add_points(struct html_run *run, const struct html_row *row,
 	return true;
 }
 
-/* Takes *s over. */
 static void add_statistics(struct html_run *run, struct html_row *row,
 			   struct statistics *s, struct error *err)
 {
 	size_t before = run->point_count - run->last_points;
 
 	row->measured = true;
-	row->norm = statistics_norm(s);
+	row->norm = s->norm;
 	row->nonfinite = s->nonfinite;
 	if (add_points(run, row, s, before, err) &&
-	    (!run->has_latest || row->epoch >= run->latest_epoch)) {
-		statistics_free(&run->latest);
-		run->latest = *s;
-		*s = (struct statistics){ 0 };
-		run->has_latest = true;
+	    (!run->latest || row->epoch >= run->latest_epoch)) {
+		statistics_drop(run->latest);
+		run->latest = statistics_hold(s);
 		run->latest_epoch = row->epoch;
 	}
-	statistics_free(s);
 }
 
 static void add_row(struct report_output *o, const struct candidate *c,
@@ -198,8 +193,6 @@ static void add_row(struct report_output *o, const struct candidate *c,
 	struct bundle_name name;
 	struct html_run *run;
 	struct html_row *row;
-	struct statistics s;
-	bool measured;
 	void *grown;
 
 	if (!bundle_parse_name(&name, c->name, c->folder, &ignored))
@@ -219,13 +212,11 @@ static void add_row(struct report_output *o, const struct candidate *c,
 			 report_count(result, SEVERITY_WARNING) > 0,
 	};
 	run->verdicts[result->verdict]++;
-	measured = result->weights.statistics &&
-		   statistics_make(&s, &result->weights, err);
-	put_cells(&row->cells, c, result, measured ? &s : NULL);
+	put_cells(&row->cells, c, result);
 	if (row->cells.fault.kind != ERROR_NONE)
 		*err = row->cells.fault;
-	if (measured)
-		add_statistics(run, row, &s, err);
+	if (result->statistics)
+		add_statistics(run, row, result->statistics, err);
 }
 
 static void add_skipped(struct page *page, const struct candidate *c,
@@ -384,7 +375,7 @@ static void free_run(struct html_run *run)
 		buffer_free(&run->rows[i].cells.bytes);
 	free(run->rows);
 	free(run->points);
-	statistics_free(&run->latest);
+	statistics_drop(run->latest);
 	arena_free(&run->arena);
 	free(run->label);
 }

@@ -46,8 +46,7 @@ struct html_run {
 	struct html_point *points;
 	size_t point_count, point_capacity;
 	size_t last_points;	/* so many are of the last bundle */
-	bool has_latest;
-	struct statistics latest;	/* of the highest epoch that has some */
+	struct statistics *latest;	/* of the highest epoch that has some */
 	uint64_t latest_epoch;
 	struct arena arena;
 };

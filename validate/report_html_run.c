@@ -142,7 +142,8 @@ static void put_history(struct report_text *t, const struct html_run *run,
 	free(points);
 }
 
-static void put_nonfinite(struct report_text *t, const struct tensor_stats *s)
+static void put_nonfinite(struct report_text *t,
+			  const struct tensor_summary *s)
 {
 	static const char between[] = ", ";
 	size_t skip = 2;
@@ -163,15 +164,16 @@ static void put_nonfinite(struct report_text *t, const struct tensor_stats *s)
 	report_print(t, "</p>");
 }
 
-static void put_figures(struct report_text *t, const struct tensor_stats *s)
+static void put_figures(struct report_text *t, const struct tensor_summary *s)
 {
-	if (!s->judged || tensor_stats_finite(s) == 0) {
-		report_print(t, "<p class=\"mute\">no finite values</p>");
+	if (s->finite == 0) {
+		report_print(t, "<p class=\"mute\">%s</p>", s->nvalues > 0 ?
+			     "no finite values" :
+			     "no values that can be judged");
 		return;
 	}
 	report_print(t, "<p>norm %.5g \xc2\xb7 mean %.4g \xc2\xb7 from %.4g "
-		     "to %.4g", tensor_stats_norm(s), tensor_stats_mean(s),
-		     s->min, s->max);
+		     "to %.4g", s->norm, s->mean, s->min, s->max);
 	if (s->zero > 0)
 		report_print(t, " \xc2\xb7 %.3g %% zeros",
 			     100.0 * (double)s->zero / (double)s->nvalues);
@@ -179,19 +181,18 @@ static void put_figures(struct report_text *t, const struct tensor_stats *s)
 }
 
 static void put_card(struct report_text *t, const struct html_run *run,
-		     const struct tensor_summary *tensor)
+		     const struct tensor_summary *s)
 {
-	const struct tensor_stats *s = &tensor->stats;
 	bool bad = statistics_nonfinite(s) > 0;
 
 	report_print(t, "<div class=\"card%s\"><h4>", bad ? " is-bad" : "");
-	html_put_text(t, tensor->key);
+	html_put_text(t, s->key);
 	report_print(t, "</h4><p class=\"mute\">%s, %s</p>",
-		     dtype_info(s->dtype)->name, tensor->shape[0] ?
-		     tensor->shape : "one value");
+		     dtype_info(s->dtype)->name, s->shape[0] ?
+		     s->shape : "one value");
 	if (bad)
 		put_nonfinite(t, s);
-	put_history(t, run, tensor->key);
+	put_history(t, run, s->key);
 	chart_distribution(t, &chart_small, s);
 	put_figures(t, s);
 	report_print(t, "</div>\n");
@@ -200,7 +201,7 @@ static void put_card(struct report_text *t, const struct html_run *run,
 static void put_tensors(struct report_text *t, const struct html_run *run,
 			bool open, size_t cards)
 {
-	const struct statistics *s = &run->latest;
+	const struct statistics *s = run->latest;
 	size_t shown = s->count < cards ? s->count : cards;
 
 	report_print(t, "<details%s><summary>%zu tensors", open ||
@@ -256,7 +257,7 @@ void html_put_run(struct report_text *t, const struct html_run *run,
 	report_print(t, "</h2>\n");
 	put_norms(t, run);
 	put_rows(t, run, number);
-	if (run->has_latest)
+	if (run->latest)
 		put_tensors(t, run, open, cards);
 	report_print(t, "</section>\n");
 }

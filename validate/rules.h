@@ -19,7 +19,7 @@
 #include "base/options.h"
 #include "base/progress.h"
 #include "validate/find.h"
-#include "validate/weights.h"
+#include "validate/statistics.h"
 
 /* The worst first. */
 enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE };
@@ -52,7 +52,7 @@ struct references;
 struct rules_options {
 	bool allow_nonfinite;	/* NaN and infinities are worth a note */
 	bool warnings_as_errors;
-	bool statistics;	/* keep them for a report: result->weights */
+	bool statistics;	/* for a report: result->statistics */
 	unsigned expect_actions;	/* 0: any number */
 	bool disabled[RULES_LIMIT];	/* by place in rules_all() */
 	const struct references *references;	/* borrowed, or NULL */
@@ -85,8 +85,9 @@ struct result {
 	uint64_t nbytes;	/* of spec and weights, uncompressed */
 	struct finding *findings;	/* malloc'ed, [count], rule order */
 	size_t count, capacity;
-	struct weights weights;	/* with options->statistics, if they could be
-				   read; else empty */
+	struct statistics *statistics;	/* a reference, with
+				   options->statistics and if the weights could
+				   be read; else NULL */
 };
 
 /*

@@ -44,56 +44,108 @@ static const char *print_shape(struct statistics *s, const struct tensor *t,
 	return copy;
 }
 
+static uint16_t share(uint64_t count, uint64_t most)
+{
+	if (count == 0)
+		return 0;
+	return (uint16_t)fmax(1, (double)count / (double)most * UINT16_MAX);
+}
+
+static void keep_bins(struct tensor_summary *to, const struct tensor_stats *s)
+{
+	uint64_t most = s->zero;
+
+	for (size_t i = 0; i < TENSOR_STATS_BINS; i++) {
+		most = s->negative[i] > most ? s->negative[i] : most;
+		most = s->positive[i] > most ? s->positive[i] : most;
+	}
+	for (size_t i = 0; i < TENSOR_STATS_BINS; i++) {
+		to->negative[i] = share(s->negative[i], most);
+		to->positive[i] = share(s->positive[i], most);
+	}
+	to->zeros = share(s->zero, most);
+}
+
 static bool keep(struct statistics *s, const struct tensor *tensor,
 		 const struct tensor_stats *stats, struct error *err)
 {
-	struct tensor_summary *summary = &s->tensors[s->count++];
+	struct tensor_summary *to = &s->tensors[s->count++];
 
-	summary->key = arena_copy(&s->arena, tensor->key, tensor->key_len,
-				  err);
-	summary->shape = print_shape(s, tensor, err);
-	summary->stats = *stats;
-	return summary->key && summary->shape;
+	*to = (struct tensor_summary){
+		.key = arena_copy(&s->arena, tensor->key, tensor->key_len,
+				  err),
+		.shape = print_shape(s, tensor, err),
+		.dtype = stats->dtype,
+		.nvalues = stats->nvalues,
+		.finite = tensor_stats_finite(stats),
+		.nan = stats->nan,
+		.positive_inf = stats->positive_inf,
+		.negative_inf = stats->negative_inf,
+		.zero = stats->zero,
+		.min = stats->min,
+		.max = stats->max,
+		.mean = tensor_stats_mean(stats),
+		.norm = tensor_stats_norm(stats),
+	};
+	keep_bins(to, stats);
+	return to->key && to->shape;
 }
 
-bool statistics_make(struct statistics *s, const struct weights *weights,
-		     struct error *err)
+static bool fill_in(struct statistics *s, const struct weights *weights,
+		    struct error *err)
 {
 	const struct state_dict *sd = &weights->header.tensors;
-	size_t count = sd->count < STATISTICS_TENSORS ? sd->count :
-		       STATISTICS_TENSORS;
-	bool ok;
+	double squares = 0;
 
-	*s = (struct statistics){ .left_out = sd->count - count };
-	s->tensors = memory_array(count, sizeof(*s->tensors), err);
-	ok = s->tensors != NULL;
-	for (size_t i = 0; ok && i < sd->count; i++) {
+	for (size_t i = 0; i < sd->count; i++) {
 		const struct tensor_stats *stats = &weights->statistics[i];
 
-		s->nonfinite += statistics_nonfinite(stats);
+		s->nonfinite += stats->nvalues - tensor_stats_finite(stats);
 		if (is_parameter(stats->dtype))
-			s->sum_squares += stats->sum_squares;
-		if (i < count)
-			ok = keep(s, &sd->tensors[i], stats, err);
+			squares += stats->sum_squares;
+		if (i >= STATISTICS_TENSORS)
+			s->left_out++;
+		else if (!keep(s, &sd->tensors[i], stats, err))
+			return false;
 	}
-	if (!ok)
-		statistics_free(s);
-	return ok;
+	s->norm = sqrt(squares);
+	return true;
 }
 
-double statistics_norm(const struct statistics *s)
+struct statistics *statistics_make(const struct weights *weights,
+				   struct error *err)
 {
-	return sqrt(s->sum_squares);
+	size_t count = weights->header.tensors.count;
+	struct statistics *s = memory_array(1, sizeof(*s), err);
+
+	if (!s)
+		return NULL;
+	s->references = 1;
+	s->tensors = memory_array(count < STATISTICS_TENSORS ? count :
+				  STATISTICS_TENSORS, sizeof(*s->tensors),
+				  err);
+	if (s->tensors && fill_in(s, weights, err))
+		return s;
+	statistics_drop(s);
+	return NULL;
 }
 
-uint64_t statistics_nonfinite(const struct tensor_stats *stats)
+uint64_t statistics_nonfinite(const struct tensor_summary *tensor)
 {
-	return stats->nan + stats->positive_inf + stats->negative_inf;
+	return tensor->nan + tensor->positive_inf + tensor->negative_inf;
 }
 
-void statistics_free(struct statistics *s)
+struct statistics *statistics_hold(struct statistics *s)
 {
+	s->references++;
+	return s;
+}
+
+void statistics_drop(struct statistics *s)
+{
+	if (!s || --s->references > 0)
+		return;
 	arena_free(&s->arena);
 	free(s->tensors);
-	*s = (struct statistics){ 0 };
+	free(s);
 }
