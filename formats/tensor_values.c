@@ -233,7 +233,7 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 					 int##bits##_t inf)                    \
 	{                                                                      \
 		uint##bits##_t nan = 0, infinite = 0, positive = 0;            \
-		for (size_t i = 0; i < VALUES_BLOCK / (bits / 8); i++) {       \
+		for (size_t i = 0; i < VALUES_BLOCK / sizeof(*v); i++) {       \
 			int##bits##_t x =                                      \
 				(int##bits##_t)(v[i] & INT##bits##_MAX);       \
 			nan = (uint##bits##_t)(nan + (x > inf));               \
@@ -253,7 +253,7 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 			(int##bits##_t)(UINT64_C(1) << l->mantissa_bits);      \
 		const int##bits##_t inf = (int##bits##_t)infinity_of(l);       \
 		uint##bits##_t zero = 0, small = 0, special = 0;               \
-		for (size_t i = 0; i < VALUES_BLOCK / (bits / 8); i++) {       \
+		for (size_t i = 0; i < VALUES_BLOCK / sizeof(*v); i++) {       \
 			int##bits##_t x =                                      \
 				(int##bits##_t)(v[i] & INT##bits##_MAX);       \
 			zero = (uint##bits##_t)(zero + (x == 0));              \
@@ -271,7 +271,7 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 				       const uint##bits##_t *v)                \
 	{                                                                      \
 		uint##bits##_t zero = 0;                                       \
-		for (size_t i = 0; i < VALUES_BLOCK / (bits / 8); i++)         \
+		for (size_t i = 0; i < VALUES_BLOCK / sizeof(*v); i++)         \
 			zero = (uint##bits##_t)(zero + (v[i] == 0));           \
 		counts->zero += zero;                                          \
 	}

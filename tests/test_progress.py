@@ -359,7 +359,7 @@ def test_no_bar_on_a_terminal(tmp_path, pace):
 def write_bundle(path):
     """16 reads of 256 KiB and one of what is left."""
     path.mkdir(parents=True)
-    weights = {"w": numpy.zeros(MEBIBYTES << 20, dtype="uint8")}
+    weights = {"w": numpy.arange(MEBIBYTES << 20).astype("uint8")}
     (path / "policy_spec.json").write_bytes(mpt_zip.bundle()["policy_spec.json"])
     (path / "weights.safetensors").write_bytes(save(weights))
 

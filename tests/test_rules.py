@@ -402,6 +402,13 @@ def test_mpt_is_refused_with_the_command(tmp_path, data):
     assert run.exit == 1 and reason.endswith(f'convert it with "mpt-convert {path} -o FOLDER"')
 
 
+def test_bundle_with_the_suffix(tmp_path):
+    for path in (make_folder(tmp_path, members(), "run:v5.mpt"),
+                 make_zip(tmp_path, members(), "run:v6.mpt")):  # fmt: skip
+        _, found = findings(validate("--jsonl", path))
+        assert "which the loader refuses: rename it" in found[("legacy", "error")]["reason"]
+
+
 def test_pointer_is_named_as_such(tmp_path):
     kwargs = {"checkpoint_uri": "s3://bucket/run:v5.mpt", "device": "cpu", "strict": True}
     spec = spec_of(class_path=POINTER, data_path=None, kwargs=kwargs, without=["setup_script"])

@@ -572,7 +572,7 @@ def test_crc_left_out(tmp_path):
 def test_suffix_mpt(tmp_path):
     """Refused whatever is in it: the loader goes by the suffix."""
     path = make_zip(tmp_path, members(), "run:v5.mpt")
-    assert_bad(path, "legacy", "rename it to .zip")
+    assert_bad(path, "legacy", "rename it, an archive to .zip")
     path = make_zip(tmp_path, {"x": b""}, "run:v6.mpt")
     assert_bad(path, "legacy", f'convert it with "mpt-convert {path} -o FOLDER"')
 

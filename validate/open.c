@@ -186,8 +186,10 @@ static bool open_file(struct member *m, const struct container *c,
 	bool ok = path && file_open(&m->file, path, err);
 
 	free(path);
-	if (!ok)
-		return error_in(err, NULL, m->name);
+	if (!ok) {
+		error_in(err, NULL, m->name);
+		return false;
+	}
 	m->reader = file_reader(&m->file);
 	m->bytes = (struct bundle_stream){ read_file, m, m->file.size,
 					    m->file.size };
@@ -282,8 +284,10 @@ bool open_member(struct member *m, const struct container *c,
 	if (!found)
 		return false;
 	m->stream = zip_stream_open(&c->zip, found, &c->reader, err);
-	if (!m->stream)
-		return error_in(err, NULL, name);
+	if (!m->stream) {
+		error_in(err, NULL, name);
+		return false;
+	}
 	m->bytes = (struct bundle_stream){ read_zip, m, found->usize,
 					    found->csize };
 	return true;
@@ -338,7 +342,7 @@ static bool read_spec(struct member *m, const struct container *c, char **text,
 bool open_read_spec(const struct container *c, char **text, size_t *len,
 		    struct error *err)
 {
-	struct member m = { 0 };
+	struct member m;
 	bool ok;
 
 	*text = NULL;

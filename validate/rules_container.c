@@ -34,13 +34,20 @@ static const char *legacy_kind(const struct container *c)
 	return NULL;
 }
 
+static bool fault_suffix(struct error *err)
+{
+	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+			 "a bundle with the suffix .mpt, which the loader "
+			 "refuses: rename it, an archive to .zip");
+}
+
 bool rule_legacy(struct subject *s, struct error *err)
 {
 	bool mpt = text_ends_in(s->candidate->name, ".mpt"), spec;
 	const char *kind = NULL;
 
 	if (s->container.folder)
-		return true;
+		return !mpt || fault_suffix(err);
 	spec = open_has_member(&s->container, BUNDLE_SPEC);
 	if (s->candidate->doubtful && !spec)
 		s->something_else = "an archive without policy_spec.json and "
@@ -54,11 +61,7 @@ bool rule_legacy(struct subject *s, struct error *err)
 				 "%s, not a bundle: convert it with "
 				 "\"mpt-convert %.200s -o FOLDER\"", kind,
 				 s->candidate->path);
-	if (mpt)
-		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-				 "a bundle with the suffix .mpt, which the "
-				 "loader refuses: rename it to .zip");
-	return true;
+	return !mpt || fault_suffix(err);
 }
 
 bool rule_crc(struct subject *s, struct error *err)

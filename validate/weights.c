@@ -8,9 +8,13 @@
 
 enum {
 	CHUNK = 256 << 10,
-	/* A part ends with the tensor that fills it. */
+	/*
+	 * A part ends with the tensor that fills it.  Of a file so large that
+	 * it had more than PARTS of these, parts have more bytes.
+	 */
 	PART_NBYTES = 4 << 20,
-	PART_TENSORS = 2048
+	PART_TENSORS = 2048,
+	PARTS = 1024
 };
 
 /* Bytes from a place on: what a part reads. */
@@ -126,13 +130,16 @@ static void scan_part(const struct scan *scan, struct part *part)
 static size_t cut(const struct scan *scan, struct part *parts)
 {
 	size_t count = scan->weights->header.tensors.count, made = 0;
+	uint64_t wanted = scan->weights->header.data_nbytes / PARTS;
 
+	if (wanted < PART_NBYTES)
+		wanted = PART_NBYTES;
 	for (size_t first = 0, end; first < count; first = end) {
 		size_t limit = count - first < PART_TENSORS ?
 			       count : first + PART_TENSORS;
 		uint64_t nbytes = 0;
 
-		for (end = first; end < limit && nbytes < PART_NBYTES; end++)
+		for (end = first; end < limit && nbytes < wanted; end++)
 			nbytes += scan->sorted[end]->nbytes;
 		if (parts)
 			parts[made] = (struct part){ .first = first,

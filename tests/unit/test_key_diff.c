@@ -92,8 +92,8 @@ static const struct {
 	  { "as many elements, laid out otherwise" } },
 	{ "one element for a number",
 	  { { "a", DTYPE_F32, 1, { 1 } } }, { { "a", DTYPE_F32, 0, { 0 } } },
-	  { "key \"a\" is F32 [1], and F32 [] in the reference: a loader converts "
-	    "it" } },
+	  { "key \"a\" is F32 [1], and F32 [] in the reference: a loader "
+	    "converts it" } },
 	{ "two elements for a number",
 	  { { "a", DTYPE_F32, 1, { 2 } } }, { { "a", DTYPE_F32, 0, { 0 } } },
 	  { "key \"a\" is F32 [2], and F32 [] in the reference" } },
