@@ -17,7 +17,7 @@ datadir = $(PREFIX)/share/mpt-bundle
 
 # ISA-L deflates and sums much faster than zlib; 'make ISAL=' does without.
 ISAL ?= $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
-PKGS := zlib libcjson $(ISAL)
+PKGS := zlib libcjson libcrypto $(ISAL)
 HELPER_LD := $(shell $(PKG_CONFIG) --libs libseccomp)
 PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS))
 PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
@@ -88,6 +88,7 @@ FUZZ_MAIN := $(if $(findstring fuzzer,$(SAN)),,$B/tests/fuzz/replay.o)
 $(FUZZERS): $B/tests/fuzz/%: $B/tests/fuzz/%.o $(FUZZ_MAIN) $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
 $B/tests/fuzz/fuzz_answer: $B/convert/unpickle_answer.o
+$B/tests/fuzz/fuzz_record: $(patsubst %,$B/convert/%.o,record result notes)
 FUZZ_TORCH := $(filter $B/tests/fuzz/fuzz_torch_%,$(FUZZERS))
 $(FUZZ_TORCH): $B/tests/fuzz/torch.o $(filter-out %/main.o %/helper.o,$(call objs,convert))
 

@@ -61,13 +61,14 @@ int file_open_at(int at, const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-/* O_NONBLOCK: a FIFO that nobody else has open would block. */
+/* Open for reading.  O_NONBLOCK: a FIFO without a writer would block. */
 static bool open_at(struct file *f, int at, const char *path, int flags,
 		    struct error *err)
 {
 	struct stat st;
 
-	f->fd = file_open_at(at, path, O_NONBLOCK | O_NOCTTY | flags, 0666);
+	f->fd = file_open_at(at, path,
+			   O_RDONLY | O_NONBLOCK | O_NOCTTY | flags, 0);
 	if (f->fd < 0) {
 		fail(f, err, "cannot open");
 		return forget(f);
@@ -92,21 +93,14 @@ close:
 
 bool file_open(struct file *f, const char *path, struct error *err)
 {
-	return copy_path(f, path, err) &&
-	       open_at(f, AT_FDCWD, path, O_RDONLY, err);
-}
-
-bool file_open_append(struct file *f, const char *path, struct error *err)
-{
-	return copy_path(f, path, err) &&
-	       open_at(f, AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT, err);
+	return copy_path(f, path, err) && open_at(f, AT_FDCWD, path, 0, err);
 }
 
 bool file_open_in(struct file *f, const struct folder *in, const char *name,
 		  struct error *err)
 {
 	return set_path(f, file_join(in->path, name, err)) &&
-	       open_at(f, in->fd, name, O_RDONLY | O_NOFOLLOW, err);
+	       open_at(f, in->fd, name, O_NOFOLLOW, err);
 }
 
 static bool create_at(struct file *f, int at, const char *path,

@@ -56,12 +56,6 @@ bool file_open_in(struct file *f, const struct folder *in, const char *name,
 bool file_create_in(struct file *f, const struct folder *in, const char *name,
 		    struct error *err);
 
-/*
- * Open a file to write behind its end, whatever offset is given; one that is
- * not there is created.
- */
-bool file_open_append(struct file *f, const char *path, struct error *err);
-
 /* A file without a name in folder dir: gone when it is closed. */
 bool file_create_unnamed(struct file *f, const char *dir, struct error *err);
 

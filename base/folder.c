@@ -82,12 +82,13 @@ bool folder_open_in(struct folder *f, const struct folder *in,
 	return false;
 }
 
-/* Replace f by the folder of this name in it, made if it is missing. */
-static bool step_down(struct folder *f, const char *name, struct error *err)
+/* Replace f by the folder of this name in it; make it if it is missing. */
+static bool step_down(struct folder *f, const char *name, bool make,
+		      struct error *err)
 {
 	struct folder next;
 
-	if (mkdirat(f->fd, name, 0777) != 0 && errno != EEXIST)
+	if (make && mkdirat(f->fd, name, 0777) != 0 && errno != EEXIST)
 		return fail(f, err, "cannot make the folder", name);
 	if (!folder_open_in(&next, f, name, err))
 		return false;
@@ -96,7 +97,7 @@ static bool step_down(struct folder *f, const char *name, struct error *err)
 	return true;
 }
 
-bool folder_descend(struct folder *f, const char *path, size_t len,
+static bool descend(struct folder *f, const char *path, size_t len, bool make,
 		    struct error *err)
 {
 	char *copy = memory_array(len + 1, 1, err), *rest = copy, *name;
@@ -105,11 +106,48 @@ bool folder_descend(struct folder *f, const char *path, size_t len,
 	if (ok)
 		memcpy(copy, path, len);
 	while (ok && (name = strsep(&rest, "/")) != NULL)
-		ok = name[0] == '\0' || step_down(f, name, err);
+		ok = name[0] == '\0' || step_down(f, name, make, err);
 	free(copy);
 	if (!ok)
 		folder_close(f);
 	return ok;
+}
+
+bool folder_descend(struct folder *f, const char *path, size_t len,
+		    struct error *err)
+{
+	return descend(f, path, len, true, err);
+}
+
+bool folder_open_below(struct folder *f, const struct folder *from,
+		       const char *path, struct error *err)
+{
+	return folder_open_in(f, from, ".", err) &&
+	       descend(f, path, strlen(path), false, err);
+}
+
+static int open_to_read(const struct folder *f, struct error *err)
+{
+	int fd = file_open_at(f->fd, ".", O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0) {
+		error_set_errno(err, "cannot open the folder");
+		error_in(err, f->path, NULL);
+	}
+	return fd;
+}
+
+DIR *folder_list(const struct folder *f, struct error *err)
+{
+	int fd = open_to_read(f, err);
+	DIR *list = fd >= 0 ? fdopendir(fd) : NULL;
+
+	if (fd >= 0 && !list) {
+		error_set_errno(err, "cannot read the folder");
+		error_in(err, f->path, NULL);
+		close(fd);
+	}
+	return list;
 }
 
 bool folder_make_in(struct folder *f, const struct folder *in,
@@ -194,27 +232,50 @@ bool folder_replace_file(const struct folder *f, const char *from,
 	       fail(f, err, "cannot make the name", to);
 }
 
-bool folder_sync(const struct folder *f, struct error *err)
+bool folder_exchange(const struct folder *f, const char *a, const char *b,
+		     bool *able, struct error *err)
 {
-	int fd = file_open_at(f->fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	int status = -1;
+
+#ifdef RENAME_EXCHANGE
+	status = renameat2(f->fd, a, f->fd, b, RENAME_EXCHANGE);
+#else
+	errno = ENOSYS;
+#endif
+	*able = status == 0 || (errno != EINVAL && errno != ENOSYS);
+	return status == 0 || !*able ||
+	       fail(f, err, "cannot make the name", b);
+}
+
+bool folder_open_sync(const struct folder *f, int *fd, struct error *err)
+{
+	*fd = open_to_read(f, err);
+	return *fd >= 0;
+}
+
+bool folder_finish_sync(const struct folder *f, int fd, struct error *err)
+{
+	bool ok;
 	int status;
 
-	if (fd < 0) {
-		error_set_errno(err, "cannot open the folder");
-		return error_in(err, f->path, NULL);
-	}
 	do
 		status = fsync(fd);
 	while (status != 0 && errno == EINTR);
 	/* EINVAL: a file system that has nothing to sync for a folder. */
-	if (status != 0 && errno != EINVAL) {
+	ok = status == 0 || errno == EINVAL;
+	if (!ok) {
 		error_set_errno(err, "cannot make the folder durable");
 		error_in(err, f->path, NULL);
-		close(fd);
-		return false;
 	}
 	close(fd);
-	return true;
+	return ok;
+}
+
+bool folder_sync(const struct folder *f, struct error *err)
+{
+	int fd;
+
+	return folder_open_sync(f, &fd, err) && folder_finish_sync(f, fd, err);
 }
 
 void folder_close(struct folder *f)

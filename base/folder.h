@@ -12,6 +12,7 @@
 #ifndef BASE_FOLDER_H
 #define BASE_FOLDER_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -40,6 +41,13 @@ bool folder_open_in(struct folder *f, const struct folder *in,
 bool folder_descend(struct folder *f, const char *path, size_t len,
 		    struct error *err);
 
+/* Open the folder at a relative path; from stays open. */
+bool folder_open_below(struct folder *f, const struct folder *from,
+		       const char *path, struct error *err);
+
+/* Its names; the caller closes the list. */
+DIR *folder_list(const struct folder *f, struct error *err);
+
 /* Make and open a folder that was not there. */
 bool folder_make_in(struct folder *f, const struct folder *in,
 		    const char *name, struct error *err);
@@ -65,12 +73,26 @@ bool folder_rename(const struct folder *f, const char *from, const char *to,
 bool folder_rename_file(const struct folder *f, const char *from,
 			const char *to, bool *taken, struct error *err);
 
-/* Rename a file.  If there is another in its new place, that goes. */
+/* Put a file in the place of another. */
 bool folder_replace_file(const struct folder *f, const char *from,
 			 const char *to, struct error *err);
 
+/*
+ * Give each the name of the other, at once.  Where the file system cannot,
+ * *able is false and nothing has changed.
+ */
+bool folder_exchange(const struct folder *f, const char *a, const char *b,
+		     bool *able, struct error *err);
+
 /* Make the names in a folder durable. */
 bool folder_sync(const struct folder *f, struct error *err);
+
+/*
+ * The same in two steps: whoever opens *fd before changing names knows that
+ * what can be refused was not.  The second step closes it.
+ */
+bool folder_open_sync(const struct folder *f, int *fd, struct error *err);
+bool folder_finish_sync(const struct folder *f, int fd, struct error *err);
 
 void folder_close(struct folder *f);
 

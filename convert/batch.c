@@ -1,92 +1,169 @@
 /* batch.c - one OpenMP loop over the jobs */
 #include "convert/batch.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/cpus.h"
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "convert/group.h"
 
 /* What the threads share.  Of it they write their jobs' results only. */
 struct batch {
-	const struct plan *plan;
-	const struct settings *settings;
+	const struct conversion *cv;
+	struct journals *journals;
 	struct result *results;
 	struct report *report;
 	const char *spill_folder;
+	unsigned threads;
+	atomic_size_t failed;
+};
+
+/* What a thread has of its own. */
+struct worker {
+	struct scratch scratch;
+	struct group group;
+	struct journal_lines lines;
 };
 
 /* What cannot be had for one job can perhaps be had for the next. */
-static bool have_scratch(const struct batch *b, struct scratch *scratch,
-			 struct error *err)
+static bool prepare(const struct batch *b, struct worker *w,
+		    struct error *err)
 {
-	if (scratch->buffer)
-		return true;
-	if (!scratch_init(scratch, b->spill_folder, b->settings->state_dict_key,
-			  err))
+	const struct settings *settings = b->cv->settings;
+
+	if (!w->group.items && !group_init(&w->group, b->cv, b->threads, err))
 		return false;
-	scratch->helper.no_sandbox = b->settings->no_sandbox;
-	scratch->helper.timeout_s = b->settings->timeout_s;
-	scratch->max_expansion = b->settings->max_expansion;
+	if (w->scratch.buffer)
+		return true;
+	if (!scratch_init(&w->scratch, b->spill_folder,
+			  settings->state_dict_key, err))
+		return false;
+	w->scratch.helper.no_sandbox = settings->no_sandbox;
+	w->scratch.helper.timeout_s = settings->timeout_s;
+	w->scratch.max_expansion = settings->max_expansion;
 	return true;
 }
 
-static void do_job(const struct batch *b, size_t index,
-		   struct scratch *scratch)
+/* The user, or --max-errors, wants nothing more to be begun. */
+static bool is_stopped(struct batch *b)
+{
+	unsigned most = b->cv->settings->max_errors;
+
+	return interrupt_signal() ||
+	       (most > 0 && atomic_load(&b->failed) >= most);
+}
+
+/* A result is final: record and report it. */
+static void finish(struct batch *b, struct worker *w, size_t index)
 {
 	const struct result *result = &b->results[index];
-	struct job job = b->plan->jobs[index];
-	struct error no_scratch = { 0 };
 
-	if (!have_scratch(b, scratch, &no_scratch))
-		job.error = &no_scratch;
-	if (!interrupt_signal()) {
-		progress_bar_begin(&b->report->bar, &scratch->work,
-				   job.source->path, job.source->nbytes);
-		convert_job(&job, index, b->settings, scratch,
-			    &b->results[index]);
-		progress_bar_end(&b->report->bar, &scratch->work,
-				 result->status != STATUS_SKIPPED);
-	}
+	if (result_is_bad(result->status))
+		atomic_fetch_add(&b->failed, 1);
+	if (!b->cv->settings->read_only && !result->on_record &&
+	    result->status != STATUS_NONE)
+		journals_add(b->journals, &w->lines,
+			     &b->cv->plan->jobs[index], result);
 	report_done(b->report, index);
 }
 
-static void work(const struct batch *b)
+static void commit(struct batch *b, struct worker *w)
 {
-	struct scratch scratch = { 0 };
+	if (w->group.count == 0)
+		return;
+	group_commit(&w->group, &w->scratch);
+	for (size_t i = 0; i < w->group.count; i++)
+		finish(b, w, w->group.items[i].index);
+	group_clear(&w->group);
+	journals_flush(b->journals, &w->lines);
+}
 
-#pragma omp for schedule(dynamic, 1)
-	for (size_t i = 0; i < b->plan->count; i++) {
-		const struct job *job = &b->plan->jobs[b->plan->order[i]];
+static void convert_one(struct batch *b, size_t index, struct worker *w)
+{
+	const struct job *job = &b->cv->plan->jobs[index];
+	struct result *result = &b->results[index];
+	struct progress_work *work = &w->scratch.work;
+	struct written written;
+
+	progress_bar_begin(&b->report->bar, work, job->source->path,
+			   job->source->nbytes);
+	convert_job(b->cv, index, &w->scratch, result, &written);
+	progress_bar_end(&b->report->bar, work,
+			 result->status != STATUS_SKIPPED);
+	if (written.form)
+		group_add(&w->group, index, &written, result);
+	else
+		finish(b, w, index);
+}
+
+static void do_job(struct batch *b, size_t index, struct worker *w)
+{
+	const struct job *job = &b->cv->plan->jobs[index];
+	struct error fault = { 0 };
+
+	/* The bundle of an earlier source must have its name by now. */
+	if (job->same_as || group_is_due(&w->group, job->source->nbytes))
+		commit(b, w);
+	if (is_stopped(b)) {
+		finish(b, w, index);
+	} else if (prepare(b, w, &fault)) {
+		convert_one(b, index, w);
+	} else {
+		convert_refuse(b->cv, index, &fault, &b->results[index]);
+		finish(b, w, index);
+	}
+}
+
+static void work(struct batch *b)
+{
+	const struct plan *plan = b->cv->plan;
+	struct worker w = { 0 };
+
+#pragma omp for schedule(dynamic, 1) nowait
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct job *job = &plan->jobs[plan->order[i]];
 
 		if (job->same_as)
 			continue;
 		/* Sources for one bundle go one after the other. */
 		for (; job; job = job->next_same)
-			do_job(b, (size_t)(job - b->plan->jobs), &scratch);
+			do_job(b, (size_t)(job - plan->jobs), &w);
 	}
-	scratch_free(&scratch);
+	commit(b, &w);
+	journals_flush(b->journals, &w.lines);
+	group_free(&w.group);
+	buffer_free(&w.lines.text);
+	scratch_free(&w.scratch);
 }
 
-bool batch_run(const struct plan *plan, const struct settings *settings,
+static unsigned choose_threads(const struct conversion *cv)
+{
+	unsigned threads = cv->settings->jobs ? cv->settings->jobs :
+						cpus_allowed();
+	size_t count = cv->plan->count;
+
+	return threads <= count ? threads : count ? (unsigned)count : 1;
+}
+
+bool batch_run(const struct conversion *cv, struct journals *journals,
 	       const char *spill_folder, struct totals *totals,
 	       struct error *err)
 {
-	unsigned threads = settings->jobs ? settings->jobs : cpus_allowed();
+	const struct plan *plan = cv->plan;
 	struct result *results = memory_array(plan->count, sizeof(*results),
 					      err);
 	struct report report = { 0 };
-	struct batch batch = { plan, settings, results, &report,
-			       spill_folder };
+	struct batch batch = { cv, journals, results, &report, spill_folder,
+			       choose_threads(cv), 0 };
 	bool ok = false;
 
 	if (!results)
 		return false;
-	if (threads > plan->count)
-		threads = plan->count ? (unsigned)plan->count : 1;
-	if (!report_begin(&report, settings, plan, results, err))
+	if (!report_begin(&report, cv->settings, plan, results, err))
 		goto done;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(batch.threads)
 	work(&batch);
 	ok = report_end(&report, err);
 	*totals = report.totals;

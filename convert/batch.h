@@ -7,17 +7,18 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-#include "convert/plan.h"
+#include "convert/convert.h"
+#include "convert/journal.h"
 #include "convert/report.h"
-#include "convert/settings.h"
 
 /*
- * Run the jobs on settings->jobs threads (0: as many as are allowed) and
- * report each.  spill_folder is where unnamed temporary files go.  False if
- * the work could not be done at all, or not be reported; the faults of single
- * files are in the totals.
+ * Run the jobs on settings->jobs threads (0: as many as are allowed), record
+ * each in its journal, and report it.  spill_folder is where unnamed temporary
+ * files go.  False if the work could not be done at all, or not be reported;
+ * the faults of single files are in the totals, and those of journals in
+ * journals->error.
  */
-bool batch_run(const struct plan *plan, const struct settings *settings,
+bool batch_run(const struct conversion *cv, struct journals *journals,
 	       const char *spill_folder, struct totals *totals,
 	       struct error *err);
 

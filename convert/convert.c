@@ -3,15 +3,18 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "convert/check.h"
 #include "convert/emit.h"
 #include "convert/puffer.h"
 #include "convert/repair.h"
+#include "convert/resume.h"
 #include "formats/architecture.h"
 #include "formats/bundle.h"
 #include "formats/json.h"
@@ -134,7 +137,7 @@ static bool print_checkpoint_spec(struct checkpoint *c,
 	return choose_architecture(c, job, settings, &text, result, err) &&
 	       (settings->no_repair ||
 		repair_architecture(&text.data, &text.len, &c->weights,
-				    &c->arena, &c->notes, err)) &&
+				    &c->arena, &result->repairs, err)) &&
 	       policy_spec_print(spec, text.data, text.len, err);
 }
 
@@ -283,72 +286,147 @@ static bool keep_facts(struct checkpoint *c, struct result *result,
 	return ok;
 }
 
-static bool skip(struct result *result, const char *reason, struct error *err)
+/*
+ * The CRC of a storage that is nothing but one tensor is that of the tensor.
+ * Those that there are the copy will verify.
+ */
+static bool keep_crcs(const struct checkpoint *c, struct result *result,
+		      struct error *err)
 {
-	result->status = STATUS_SKIPPED;
-	result->reason = arena_copy(&result->notes.arena, reason,
-				    strlen(reason), err);
-	return result->reason != NULL;
+	size_t count = c->storages ? c->weights.count : 0;
+
+	result->crcs = arena_array(&result->repairs.arena, count,
+				   sizeof(*result->crcs), err);
+	if (!result->crcs)
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		const struct tensor *t = &c->weights.tensors[i];
+		const struct storage *s = &c->storages[t->storage];
+		struct tensor_crc *crc = &result->crcs[result->crc_count];
+
+		if (!s->check_crc || t->nbytes != s->bytes.size || t->stride ||
+		    t->conj || t->neg || t->big_endian ||
+		    strlen(t->key) != t->key_len)
+			continue;
+		crc->crc = s->crc;
+		crc->key = arena_copy(&result->repairs.arena, t->key,
+				      t->key_len, err);
+		if (!crc->key)
+			return false;
+		result->crc_count++;
+	}
+	return true;
 }
 
-static bool write_bundle(const struct job *job, size_t index,
-			 const struct settings *settings,
-			 struct checkpoint *c, struct scratch *scratch,
-			 enum existing *existing, struct checked *checked,
-			 struct result *result, struct error *err)
+static const char *owner_of(const struct conversion *cv, const struct job *job,
+			    char pid[32])
 {
-	struct place place = { job->dest, job->root_len, index };
-	struct written written = { 0 };
-	struct buffer spec = { 0 };
-	bool ok = false;
+	const struct journal *journal = journals_of(cv->journals, job);
 
-	if (!normalise(c, settings, err) ||
-	    !note_names(job, &c->notes, err) ||
-	    !note_twin(job, settings, &c->notes, err))
-		goto done;
-	ok = settings->class_path ?
-	     print_class_spec(c, settings, &spec, err) :
-	     print_checkpoint_spec(c, job, settings, &spec, result, err);
-	if (!ok)
-		goto done;
-	if (settings->dry_run) {
+	if (journal)
+		return journal->claim.id;
+	snprintf(pid, 32, "%ld", (long)getpid());
+	return pid;
+}
+
+static bool write_bundle(const struct conversion *cv, size_t index,
+			 struct checkpoint *c, const struct buffer *spec,
+			 struct scratch *scratch, struct result *result,
+			 struct written *written, struct error *err)
+{
+	const struct job *job = &cv->plan->jobs[index];
+	char pid[32];
+	const struct place place = { job->dest, job->root_len,
+				     owner_of(cv, job, pid), index };
+
+	if (!keep_crcs(c, result, err) ||
+	    !emit_write(written, cv->settings->format == FORMAT_ZIP ?
+			&emit_zip : &emit_folder, c, spec, &place, scratch,
+			err))
+		return false;
+	result->bundle_nbytes = written->nbytes;
+	result->members = written->members;
+	return true;
+}
+
+static bool check_there(const struct conversion *cv, size_t index,
+			struct checkpoint *c, const struct buffer *spec,
+			struct scratch *scratch, struct checked *checked,
+			struct result *result, struct error *err)
+{
+	const struct check_place place = {
+		cv->plan->jobs[index].dest,
+		cv->settings->format == FORMAT_ZIP,
+		cv->settings->list_converted
+	};
+	bool ok = check_bundle(checked, c, spec, &place, scratch, err);
+
+	result->bundle_nbytes = checked->nbytes;
+	return ok;
+}
+
+/* Normalise, find the architecture, and do what is to be done with both. */
+static bool process(const struct conversion *cv, size_t index,
+		    struct checkpoint *c, struct scratch *scratch,
+		    struct checked *checked, struct result *result,
+		    struct written *written, struct error *err)
+{
+	const struct job *job = &cv->plan->jobs[index];
+	const struct settings *settings = cv->settings;
+	struct buffer spec = { 0 };
+	bool ok = normalise(c, settings, err) &&
+		  note_names(job, &c->notes, err) &&
+		  note_twin(job, settings, &c->notes, err) &&
+		  (settings->class_path ?
+		   print_class_spec(c, settings, &spec, err) :
+		   print_checkpoint_spec(c, job, settings, &spec, result,
+					 err));
+
+	if (ok && settings->dry_run)
 		ok = emit_rehearse(c, &spec, &result->bundle_nbytes, err) &&
 		     note_existing(job, settings, &c->notes, err);
-		goto done;
-	}
-	if (settings->check) {
-		ok = check_bundle(checked, c, &spec, &(struct check_place){
-					  job->dest,
-					  settings->format == FORMAT_ZIP,
-					  settings->list_converted },
-				  scratch, err);
-		result->bundle_nbytes = checked->nbytes;
-		goto done;
-	}
-	ok = emit_write(&written, settings->format == FORMAT_ZIP ? &emit_zip :
-			&emit_folder, c, &spec, &place, scratch, err);
-	result->bundle_nbytes = written.nbytes;
-	ok = ok && emit_commit(&written, scratch, existing, err);
-done:
-	ok = emit_discard(&written, err) && ok;
+	else if (ok && settings->check)
+		ok = check_there(cv, index, c, &spec, scratch, checked, result,
+				 err);
+	else if (ok)
+		ok = write_bundle(cv, index, c, &spec, scratch, result,
+				  written, err);
 	buffer_free(&spec);
 	return ok;
 }
 
-/* Something was in the destination's place: the same, or a fault. */
-static bool judge_existing(const struct job *job, enum existing existing,
-			   struct result *result, struct error *err)
+/* Was it there before, as an earlier run wrote it, and still is? */
+static bool is_ours(const struct conversion *cv, size_t index,
+		    const struct result *result)
 {
+	const struct record *past = cv->history->records[index];
+
+	return past && resume_is_ours(past) &&
+	       strcmp(past->members.weights_sha256,
+		      result->members.weights_sha256) == 0;
+}
+
+/* Something was in the destination's place: the same, or a fault. */
+static bool judge_existing(const struct conversion *cv, size_t index,
+			   enum existing existing, struct result *result,
+			   struct error *err)
+{
+	const struct job *job = &cv->plan->jobs[index];
 	const char *other = job->same_as ? job->same_as->source->path : NULL;
 
+	if (existing == EXISTING_SAME && is_ours(cv, index, result)) {
+		result->status = STATUS_KEPT;
+		return true;
+	}
 	if (existing == EXISTING_SAME)
-		return skip(result, "the same bundle is there already", err);
+		return result_skip(result, "the same bundle is there already",
+				   err);
 	if (other && existing == EXISTING_SAME_WEIGHTS)
 		return notes_add(&result->notes, err, "%.400s has the same "
 				 "weights with another architecture; its "
 				 "bundle was kept", other) &&
-		       skip(result, "a bundle of the same weights is there "
-			    "already", err);
+		       result_skip(result, "a bundle of the same weights is "
+				   "there already", err);
 	if (other)
 		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
 				 "would become the bundle %.200s, and so does "
@@ -356,15 +434,8 @@ static bool judge_existing(const struct job *job, enum existing existing,
 				 other);
 	return error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
 			 "something else is in the place of its bundle %.300s; "
-			 "it was left alone", job->dest);
-}
-
-/* Keep a fault on the heap: most results have none, and it is large. */
-static void keep_error(struct result *result, const struct error *err)
-{
-	result->error = malloc(sizeof(*err));
-	if (result->error)
-		*result->error = *err;
+			 "it was left alone (--force replaces a bundle)",
+			 job->dest);
 }
 
 /* A source with the weights of an earlier one need not have its spec. */
@@ -381,20 +452,21 @@ static bool judge_checked(const struct job *job, const struct checked *checked,
 				 "of %.400s", job->same_as->source->path);
 	}
 	if (checked->verdict != CHECK_SAME)
-		keep_error(result, &checked->difference);
+		result_keep_error(result, &checked->difference);
 	return true;
 }
 
-static bool convert(const struct job *job, size_t index,
-		    const struct settings *settings, struct scratch *scratch,
-		    struct result *result, struct error *err)
+static bool convert(const struct conversion *cv, size_t index,
+		    const char *why_again, struct scratch *scratch,
+		    struct result *result, struct written *written,
+		    struct error *err)
 {
-	enum existing existing = EXISTING_NONE;
+	const struct job *job = &cv->plan->jobs[index];
 	struct checked checked = { 0 };
 	struct checkpoint c;
 	bool ok;
 
-	if (settings->dry_run && job->same_as)
+	if (cv->settings->dry_run && job->same_as)
 		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
 				 "would become the bundle %.200s, and so would "
 				 "%.200s; only the first is kept if they "
@@ -403,55 +475,118 @@ static bool convert(const struct job *job, size_t index,
 	if (!checkpoint_open(&c, job->source->path, scratch, err))
 		return false;
 	if (c.skip) {
-		ok = skip(result, c.skip, err);
+		ok = result_skip(result, c.skip, err);
 	} else {
-		ok = write_bundle(job, index, settings, &c, scratch, &existing,
-				  &checked, result, err);
+		ok = (!why_again ||
+		      notes_add(&c.notes, err, "%s", why_again)) &&
+		     process(cv, index, &c, scratch, &checked, result, written,
+			     err);
 		ok = keep_facts(&c, result, err) && ok;
 		result->status = STATUS_CONVERTED;
-		if (ok && settings->check)
+		if (ok && cv->settings->check)
 			ok = judge_checked(job, &checked, result, err);
-		if (ok && existing != EXISTING_NONE)
-			ok = judge_existing(job, existing, result, err);
 	}
 	checkpoint_close(&c);
 	return ok;
 }
 
-static void fail(struct result *result, const struct error *err)
+/* Unless there is nothing to do: why it is done again, if it is. */
+static bool look_back(const struct conversion *cv, size_t index,
+		      struct result *result, char why_again[RESUME_WHY_SIZE],
+		      struct error *err)
 {
-	keep_error(result, err);
-	result->status = STATUS_FAILED;
+	const struct job *job = &cv->plan->jobs[index];
+
+	why_again[0] = '\0';
+	/* Sources for one bundle are compared with each other. */
+	return cv->settings->check || job->same_as || job->next_same ||
+	       !cv->history->records[index] ||
+	       resume_look(cv->history->records[index], job,
+			   cv->settings->format == FORMAT_ZIP,
+			   cv->journals->options, result, why_again, err);
 }
 
-void convert_job(const struct job *job, size_t index,
-		 const struct settings *settings, struct scratch *scratch,
-		 struct result *result)
+static bool skip_by_name(const struct conversion *cv, size_t index,
+			 struct result *result, struct error *err)
 {
+	const char *reason = cv->plan->jobs[index].source->skip;
+	const struct record *past = cv->history->records[index];
+
+	result->on_record = past && past->status == STATUS_SKIPPED &&
+			    past->reason && strcmp(past->reason, reason) == 0;
+	return result_skip(result, reason, err);
+}
+
+static void set_fault(const struct job *job, const struct error *err,
+		      struct result *result)
+{
+	result->members = (struct member_facts){ 0 };
+	result->crc_count = 0;
+	if (err->kind == ERROR_INTERRUPTED)
+		result->status = STATUS_NONE;
+	else
+		result_fail(result, job, err);
+}
+
+void convert_refuse(const struct conversion *cv, size_t index,
+		    const struct error *err, struct result *result)
+{
+	*result = (struct result){ 0 };
+	set_fault(&cv->plan->jobs[index], err, result);
+}
+
+void convert_job(const struct conversion *cv, size_t index,
+		 struct scratch *scratch, struct result *result,
+		 struct written *written)
+{
+	const struct job *job = &cv->plan->jobs[index];
+	char why_again[RESUME_WHY_SIZE];
 	struct error err = { 0 };
+	bool ok;
 
 	*result = (struct result){ 0 };
-	if (job->error) {
+	*written = (struct written){ 0 };
+	if (job->error)
 		err = *job->error;
-		error_for(&err, job->source->path);
-		fail(result, &err);
-	} else if (job->source->skip) {
-		if (!skip(result, job->source->skip, &err))
-			fail(result, &err);
-	} else if (!convert(job, index, settings, scratch, result, &err)) {
-		if (err.kind == ERROR_INTERRUPTED) {
-			result->status = STATUS_NONE;
-			return;
-		}
-		error_for(&err, job->source->path);
-		fail(result, &err);
+	else if (job->source->skip)
+		skip_by_name(cv, index, result, &err);
+	else if (look_back(cv, index, result, why_again, &err) &&
+		 result->status == STATUS_NONE) {
+		ok = convert(cv, index, why_again[0] ? why_again : NULL,
+			     scratch, result, written, &err);
+		if (!ok)
+			emit_discard(written, &err);
 	}
+	if (err.kind != ERROR_NONE)
+		set_fault(job, &err, result);
 }
 
-void result_free(struct result *result)
+bool convert_may_replace(const struct conversion *cv, size_t index,
+			 struct scratch *scratch, bool *may, struct error *err)
 {
-	free(result->error);
-	notes_free(&result->notes);
-	notes_free(&result->globals);
-	*result = (struct result){ 0 };
+	const struct job *job = &cv->plan->jobs[index];
+	const struct record *past = cv->history->records[index];
+
+	*may = cv->settings->force && !job->same_as;
+	if (*may || job->same_as || !past || !resume_is_ours(past))
+		return true;
+	return resume_is_intact(past, job, cv->settings->format == FORMAT_ZIP,
+				scratch, may, err);
+}
+
+void convert_settle(const struct conversion *cv, size_t index,
+		    const struct settled *settled, const struct error *err,
+		    struct result *result)
+{
+	const struct job *job = &cv->plan->jobs[index];
+	struct error fault = *err;
+
+	if (fault.kind == ERROR_NONE && settled->replaced)
+		notes_add(&result->notes, &fault,
+			  "the bundle that was there was replaced");
+	else if (fault.kind == ERROR_NONE &&
+		 settled->existing != EXISTING_NONE)
+		judge_existing(cv, index, settled->existing, result, &fault);
+	if (fault.kind != ERROR_NONE)
+		set_fault(job, &fault, result);
 }

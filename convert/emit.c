@@ -22,19 +22,30 @@ bool emit_is_temporary(const char *file_name)
 		       sizeof(temporary_prefix) - 1) == 0;
 }
 
+bool emit_is_temporary_of(const char *file_name, const char *owner)
+{
+	size_t prefix_len = sizeof(temporary_prefix) - 1;
+	size_t owner_len = strlen(owner);
+
+	return emit_is_temporary(file_name) &&
+	       strncmp(file_name + prefix_len, owner, owner_len) == 0 &&
+	       file_name[prefix_len + owner_len] == '-';
+}
+
 /*
  * Find a name that nothing has.  A process that was killed may have left its
  * own behind, and in a container the next one has the same number.
  */
 static bool find_temporary(char name[64], const struct folder *in,
-			   size_t unique, struct error *err)
+			   const char *owner, size_t unique,
+			   struct error *err)
 {
 	mode_t mode = 0;
 	unsigned tries = 0;
 
 	do {
-		snprintf(name, 64, "%s%ld-%zu-%u.tmp", temporary_prefix,
-			 (long)getpid(), unique, tries++);
+		snprintf(name, 64, "%s%s-%zu-%u.tmp", temporary_prefix,
+			 owner, unique, tries++);
 		if (!folder_look(in, name, &mode, err))
 			return false;
 	} while (mode != 0);
@@ -49,7 +60,7 @@ bool emit_check_writable(const char *path, struct error *err)
 
 	if (!folder_open(&folder, path, err))
 		return false;
-	ok = find_temporary(name, &folder, 0, err) &&
+	ok = find_temporary(name, &folder, "check", 0, err) &&
 	     folder_make_in(&made, &folder, name, err) &&
 	     folder_remove_folder(&folder, name, err);
 	folder_close(&made);
@@ -134,7 +145,8 @@ static bool set_names(struct written *w, const struct place *place,
 	return open_root(&w->parent, place, err) &&
 	       folder_descend(&w->parent, below, (size_t)(w->name - below),
 			      err) &&
-	       find_temporary(w->temporary, &w->parent, place->unique, err);
+	       find_temporary(w->temporary, &w->parent, place->owner,
+			      place->unique, err);
 }
 
 bool emit_write(struct written *w, const struct emit_form *form,
@@ -148,7 +160,10 @@ bool emit_write(struct written *w, const struct emit_form *form,
 	*w = (struct written){ .form = form };
 	if (!emit_lay_out(&layout, c, spec, &w->nbytes, err))
 		return false;
-	ok = set_names(w, place, err) &&
+	w->members.spec_nbytes = spec->len;
+	w->members.weights_nbytes = layout.file_nbytes;
+	ok = digest_of(spec->data, spec->len, w->members.spec_sha256, err) &&
+	     set_names(w, place, err) &&
 	     w->form->write(w, c, &layout, spec, scratch, err);
 	if (!ok)
 		emit_discard(w, err);
@@ -156,17 +171,24 @@ bool emit_write(struct written *w, const struct emit_form *form,
 	return ok;
 }
 
-bool emit_commit(struct written *w, struct scratch *scratch,
+bool emit_sync(const struct written *w, struct error *err)
+{
+	return w->form->sync(w, err);
+}
+
+bool emit_rename(struct written *w, struct scratch *scratch,
 		 enum existing *existing, struct error *err)
 {
 	bool renamed;
 
 	*existing = EXISTING_NONE;
-	if (!w->form->sync(w, err) || !w->form->rename(w, &renamed, err))
-		return false;
-	if (renamed)
-		return folder_sync(&w->parent, err);
-	return w->form->compare(w, scratch, existing, err);
+	return w->form->rename(w, &renamed, err) &&
+	       (renamed || w->form->compare(w, scratch, existing, err));
+}
+
+bool emit_replace(struct written *w, struct error *err)
+{
+	return w->form->replace(w, err);
 }
 
 bool emit_discard(struct written *w, struct error *err)
@@ -179,16 +201,45 @@ bool emit_discard(struct written *w, struct error *err)
 	return ok;
 }
 
+/* A writer that computes the digest of what comes in order. */
+struct digesting {
+	struct writer to;
+	struct digest digest;
+	uint64_t next;		/* offset; what is before was added */
+	bool in_order;
+};
+
+static bool write_and_digest(void *to, uint64_t offset, const void *buf,
+			     size_t len, struct error *err)
+{
+	struct digesting *d = to;
+
+	d->in_order = d->in_order && offset == d->next;
+	d->next = offset + len;
+	return (!d->in_order || digest_add(&d->digest, buf, len, err)) &&
+	       writer_write(&d->to, offset, buf, len, err);
+}
+
 bool emit_copy_weights(struct writer to, struct checkpoint *c,
 		       const struct safetensors_layout *layout,
-		       struct scratch *scratch, struct error *err)
+		       struct scratch *scratch, char sha256[DIGEST_HEX_SIZE],
+		       struct error *err)
 {
-	struct sink sink = sink_over(to, scratch->buffer, SCRATCH_BUFFER_SIZE);
+	struct digesting digesting = { .to = to, .in_order = true };
+	struct sink sink = sink_over(
+		(struct writer){ write_and_digest, &digesting },
+		scratch->buffer, SCRATCH_BUFFER_SIZE);
+	bool ok = digest_begin(&digesting.digest, err) &&
+		  sink_write(&sink, layout->header.data, layout->header.len,
+			     err) &&
+		  checkpoint_copy(c, layout, &sink, scratch, err) &&
+		  sink_flush(&sink, err);
 
-	return sink_write(&sink, layout->header.data, layout->header.len,
-			  err) &&
-	       checkpoint_copy(c, layout, &sink, scratch, err) &&
-	       sink_flush(&sink, err);
+	sha256[0] = '\0';
+	if (ok && digesting.in_order && digesting.next == layout->file_nbytes)
+		ok = digest_end(&digesting.digest, sha256, err);
+	digest_discard(&digesting.digest);
+	return ok;
 }
 
 bool emit_check_size(const struct safetensors_layout *layout,

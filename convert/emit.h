@@ -2,9 +2,11 @@
  * emit.h - write a bundle, whole or not at all
  *
  * emit_write() puts the members beside the destination under a temporary name
- * and checks what it wrote.  emit_commit() makes that durable and renames it.
- * A bundle, or anything else, that is there already is never touched; the
- * caller learns how the new one compares with it.
+ * and checks what it wrote.  emit_sync() makes that durable, emit_rename()
+ * gives it its name; the folder's names are the caller's to make durable, once
+ * for many.  A bundle, or anything else, that is there already is left alone:
+ * the caller learns how the new one compares with it, and may have a bundle
+ * replaced.
  *
  * Below the folder that the user named no symbolic link is followed, not even
  * one that is planted while this works.
@@ -19,6 +21,7 @@
 #include "base/error.h"
 #include "base/folder.h"
 #include "convert/checkpoint.h"
+#include "convert/result.h"
 
 /* The forms a bundle can have: a folder, or a zip archive. */
 struct emit_form;
@@ -37,8 +40,8 @@ struct place {
 	const char *path;	/* of the bundle */
 	size_t root_len;	/* how much of it the user named; 0: nothing,
 				   so the current folder */
-	size_t unique;		/* tells its temporary name from others of
-				   this process */
+	const char *owner;	/* of its temporary, an id; and what tells it */
+	size_t unique;		/* from others of the same */
 };
 
 /* A bundle that is written but has not its name yet.  Zeroed is none. */
@@ -50,6 +53,7 @@ struct written {
 	bool made;		/* there is something of that name */
 	struct folder folder;	/* it, if the form makes one */
 	uint64_t nbytes;	/* of both members, as they lie there */
+	struct member_facts members;
 };
 
 /*
@@ -62,14 +66,26 @@ bool emit_write(struct written *w, const struct emit_form *form,
 		const struct place *place, struct scratch *scratch,
 		struct error *err);
 
+/* Make what was written durable, but not its name. */
+bool emit_sync(const struct written *w, struct error *err);
+
 /*
- * Make it durable and give it its name, if nothing has that name.  Either way
- * emit_discard() comes after.
+ * Give it its name, if nothing has that; else say in *existing how that
+ * compares.
  */
-bool emit_commit(struct written *w, struct scratch *scratch,
+bool emit_rename(struct written *w, struct scratch *scratch,
 		 enum existing *existing, struct error *err);
 
-/* Remove what was not committed, and free.  False if something is left. */
+/*
+ * Put it in the place of a bundle of its form, at once where the file system
+ * can; what that holds beside the members of a bundle is a fault.
+ */
+bool emit_replace(struct written *w, struct error *err);
+
+/*
+ * Remove what has a temporary name still, the bundle or the one that was
+ * replaced, and free.  False if something is left.
+ */
 bool emit_discard(struct written *w, struct error *err);
 
 /*
@@ -90,7 +106,8 @@ bool emit_rehearse(const struct checkpoint *c, const struct buffer *spec,
 /* Fail unless bundles can be made in this folder, which must exist. */
 bool emit_check_writable(const char *folder, struct error *err);
 
-/* True for the temporary names of this program. */
+/* True for the temporary names of this program; and for those of an owner. */
 bool emit_is_temporary(const char *file_name);
+bool emit_is_temporary_of(const char *file_name, const char *owner);
 
 #endif

@@ -1,21 +1,52 @@
 /* emit_folder.c - a bundle as a folder of two files */
 #include "convert/emit_form.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/file.h"
 #include "base/folder.h"
+#include "base/interrupt.h"
 #include "base/memory.h"
 #include "formats/bundle.h"
 
-static bool write_weights(const struct folder *in, struct checkpoint *c,
+/* Of a file that was not written in order. */
+static bool digest_file(struct file *file, uint64_t nbytes,
+			struct scratch *scratch, char sha256[DIGEST_HEX_SIZE],
+			struct error *err)
+{
+	struct digest digest = { 0 };
+	struct reader r;
+	bool ok = digest_begin(&digest, err);
+
+	file->size = nbytes;
+	r = file_reader(file);
+	for (uint64_t done = 0; ok && done < nbytes; ) {
+		size_t n = nbytes - done < SCRATCH_BUFFER_SIZE ?
+			   (size_t)(nbytes - done) : SCRATCH_BUFFER_SIZE;
+
+		ok = interrupt_check(err) &&
+		     reader_read(&r, done, scratch->buffer, n, err) &&
+		     digest_add(&digest, scratch->buffer, n, err);
+		done += n;
+	}
+	ok = ok && digest_end(&digest, sha256, err);
+	digest_discard(&digest);
+	return ok;
+}
+
+static bool write_weights(struct written *w, struct checkpoint *c,
 			  const struct safetensors_layout *layout,
 			  struct scratch *scratch, struct error *err)
 {
+	char *sha256 = w->members.weights_sha256;
 	struct file file = { 0 };
-	bool ok = file_create_in(&file, in, BUNDLE_WEIGHTS, err) &&
+	bool ok = file_create_in(&file, &w->folder, BUNDLE_WEIGHTS, err) &&
 		  emit_copy_weights(file_writer(&file), c, layout, scratch,
-				    err) &&
+				    sha256, err) &&
+		  (sha256[0] || digest_file(&file, layout->file_nbytes,
+					    scratch, sha256, err)) &&
 		  file_close(&file, err);
 
 	file_discard(&file);
@@ -65,7 +96,7 @@ static bool write_folder(struct written *w, struct checkpoint *c,
 {
 	w->made = folder_make_in(&w->folder, &w->parent, w->temporary, err);
 	return w->made &&
-	       write_weights(&w->folder, c, layout, scratch, err) &&
+	       write_weights(w, c, layout, scratch, err) &&
 	       write_spec(&w->folder, spec, err) &&
 	       check_weights(&w->folder, layout, err);
 }
@@ -129,6 +160,66 @@ static bool compare_folder(const struct written *w, struct scratch *scratch,
 	return ok;
 }
 
+/* Fail if there is more in a folder than a bundle needs. */
+static bool check_plain(const struct folder *folder, struct error *err)
+{
+	DIR *list = folder_list(folder, err);
+	struct dirent *d;
+	bool ok = list != NULL;
+
+	while (ok && (d = readdir(list)) != NULL) {
+		const char *name = d->d_name;
+
+		ok = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+		     strcmp(name, BUNDLE_SPEC) == 0 ||
+		     strcmp(name, BUNDLE_WEIGHTS) == 0;
+		if (!ok)
+			error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
+				  "it was not replaced: it also holds "
+				  "\"%.200s\"", name);
+	}
+	if (list)
+		closedir(list);
+	return ok || error_in(err, folder->path, NULL);
+}
+
+/* Where names cannot be exchanged there is no bundle for a moment. */
+static bool move_aside(const struct written *w, struct error *err)
+{
+	char aside[sizeof(w->temporary) + 4];
+	bool taken = false;
+
+	snprintf(aside, sizeof(aside), "%s.old", w->temporary);
+	if (!folder_rename(&w->parent, w->name, aside, &taken, err))
+		return false;
+	if (!folder_rename(&w->parent, w->temporary, w->name, &taken, err)) {
+		struct error second = { 0 };	/* the first says enough */
+
+		folder_rename(&w->parent, aside, w->name, &taken, &second);
+		return false;
+	}
+	return folder_rename(&w->parent, aside, w->temporary, &taken, err);
+}
+
+static bool replace_folder(struct written *w, struct error *err)
+{
+	struct folder old;
+	bool able, ok = folder_open_in(&old, &w->parent, w->name, err) &&
+			check_plain(&old, err) &&
+			folder_exchange(&w->parent, w->temporary, w->name,
+					&able, err);
+
+	if (ok && !able)
+		ok = move_aside(w, err);
+	if (!ok) {
+		folder_close(&old);
+		return false;
+	}
+	folder_close(&w->folder);	/* it has its name now */
+	w->folder = old;
+	return true;
+}
+
 static bool remove_folder(struct written *w, struct error *err)
 {
 	bool weights = folder_remove_file(&w->folder, BUNDLE_WEIGHTS, err);
@@ -143,5 +234,6 @@ const struct emit_form emit_folder = {
 	.sync = sync_folder,
 	.rename = rename_folder,
 	.compare = compare_folder,
+	.replace = replace_folder,
 	.remove = remove_folder,
 };

@@ -34,13 +34,23 @@ struct emit_form {
 	/* How does w->temporary compare with what has the name? */
 	bool (*compare)(const struct written *w, struct scratch *scratch,
 			enum existing *existing, struct error *err);
+	/*
+	 * Give it the name of the bundle that is there, which then has the
+	 * temporary name, or is gone: then w->made is cleared.
+	 */
+	bool (*replace)(struct written *w, struct error *err);
+	/* Remove what has the temporary name. */
 	bool (*remove)(struct written *w, struct error *err);
 };
 
-/* Write the whole safetensors file: the header of the layout, the elements. */
+/*
+ * Write the whole safetensors file: the header of the layout, the elements.
+ * If they come in order, sha256 becomes the digest of the file, else "".
+ */
 bool emit_copy_weights(struct writer to, struct checkpoint *c,
 		       const struct safetensors_layout *layout,
-		       struct scratch *scratch, struct error *err);
+		       struct scratch *scratch, char sha256[DIGEST_HEX_SIZE],
+		       struct error *err);
 
 /*
  * Hold the weights that were written against their layout, as the validator

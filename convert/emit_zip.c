@@ -27,16 +27,20 @@ static bool write_spec(struct zip_writer *zip, const struct buffer *spec,
 /* By way of a file, in which the copy can jump. */
 static bool copy_weights_apart(struct writer to, struct checkpoint *c,
 			       const struct safetensors_layout *layout,
-			       struct scratch *scratch, struct error *err)
+			       struct scratch *scratch,
+			       char sha256[DIGEST_HEX_SIZE], struct error *err)
 {
 	struct file file = { 0 };
+	struct digest digest = { 0 };
 	struct reader r;
 	uint64_t done = 0;
 	bool ok;
 
 	if (!file_create_unnamed(&file, scratch->spill_folder, err))
 		return false;
-	ok = emit_copy_weights(file_writer(&file), c, layout, scratch, err);
+	ok = emit_copy_weights(file_writer(&file), c, layout, scratch, sha256,
+			       err) &&
+	     digest_begin(&digest, err);
 	file.size = layout->file_nbytes;
 	r = file_reader(&file);
 	progress_want(&scratch->work, file.size);
@@ -47,25 +51,29 @@ static bool copy_weights_apart(struct writer to, struct checkpoint *c,
 
 		ok = interrupt_check(err) &&
 		     reader_read(&r, done, scratch->buffer, n, err) &&
+		     digest_add(&digest, scratch->buffer, n, err) &&
 		     writer_write(&to, done, scratch->buffer, n, err);
 		progress_moved(&scratch->work, n);
 		done += n;
 	}
+	ok = ok && digest_end(&digest, sha256, err);
+	digest_discard(&digest);
 	file_discard(&file);
 	return ok;
 }
 
 static bool deflate_weights(struct zip_writer *zip, struct checkpoint *c,
 			    const struct safetensors_layout *layout,
-			    struct scratch *scratch, struct error *err)
+			    struct scratch *scratch,
+			    char sha256[DIGEST_HEX_SIZE], struct error *err)
 {
 	struct writer to = zip_write_data_writer(zip);
 
 	if (!zip_write_member(zip, BUNDLE_WEIGHTS, layout->file_nbytes, err))
 		return false;
 	return checkpoint_copies_in_order(c, layout) ?
-	       emit_copy_weights(to, c, layout, scratch, err) :
-	       copy_weights_apart(to, c, layout, scratch, err);
+	       emit_copy_weights(to, c, layout, scratch, sha256, err) :
+	       copy_weights_apart(to, c, layout, scratch, sha256, err);
 }
 
 /* A reader that passes on what is read, which must be from first to last. */
@@ -86,18 +94,21 @@ static bool read_and_pass_on(const void *source, uint64_t offset, void *buf,
 /* Take the stream over as it is, and inflate it to see that it is sound. */
 static bool pass_weights(struct zip_writer *zip, struct checkpoint *c,
 			 const struct zip_member *member,
-			 struct scratch *scratch, struct error *err)
+			 struct scratch *scratch,
+			 char sha256[DIGEST_HEX_SIZE], struct error *err)
 {
 	const struct passing passing = { &c->source, zip };
 	const struct reader r = { .read = read_and_pass_on,
 				  .source = &passing,
 				  .size = c->source.size };
 	struct zip_stream *stream = NULL;
+	struct digest digest = { 0 };
 	uint64_t left = member->usize;
 	bool ok;
 
 	progress_want(&scratch->work, left);
-	ok = zip_write_deflated(zip, BUNDLE_WEIGHTS, member->crc,
+	ok = digest_begin(&digest, err) &&
+	     zip_write_deflated(zip, BUNDLE_WEIGHTS, member->crc,
 				member->csize, member->usize, err) &&
 	     (stream = zip_stream_open(&c->outer, member, &r, err)) != NULL;
 	while (ok && left > 0) {
@@ -105,26 +116,30 @@ static bool pass_weights(struct zip_writer *zip, struct checkpoint *c,
 						      : SCRATCH_BUFFER_SIZE;
 
 		ok = interrupt_check(err) &&
-		     zip_stream_read(stream, scratch->buffer, n, err);
+		     zip_stream_read(stream, scratch->buffer, n, err) &&
+		     digest_add(&digest, scratch->buffer, n, err);
 		progress_moved(&scratch->work, n);
 		left -= n;
 	}
 	ok = ok && zip_stream_finish(stream, err) &&
+	     digest_end(&digest, sha256, err) &&
 	     file_check_unchanged(&c->file, err);
+	digest_discard(&digest);
 	zip_stream_close(stream);
 	return ok;
 }
 
 static bool write_weights(struct zip_writer *zip, struct checkpoint *c,
 			  const struct safetensors_layout *layout,
-			  struct scratch *scratch, struct error *err)
+			  struct scratch *scratch,
+			  char sha256[DIGEST_HEX_SIZE], struct error *err)
 {
 	const struct zip_member *member;
 
 	if (!checkpoint_find_deflated(c, layout, &member, err))
 		return false;
-	return (member ? pass_weights(zip, c, member, scratch, err) :
-		deflate_weights(zip, c, layout, scratch, err)) &&
+	return (member ? pass_weights(zip, c, member, scratch, sha256, err) :
+		deflate_weights(zip, c, layout, scratch, sha256, err)) &&
 	       zip_write_end_member(zip, err);
 }
 
@@ -144,7 +159,8 @@ static bool write_archive(struct written *w, struct checkpoint *c,
 	w->made = true;
 	zip_write_begin(scratch->zip, file_writer(&file));
 	ok = write_spec(scratch->zip, spec, err) &&
-	     write_weights(scratch->zip, c, layout, scratch, err) &&
+	     write_weights(scratch->zip, c, layout, scratch,
+			   w->members.weights_sha256, err) &&
 	     zip_write_finish(scratch->zip, &w->nbytes, err) &&
 	     file_close(&file, err);
 	file_discard(&file);
@@ -381,6 +397,21 @@ static bool rename_zip(struct written *w, bool *renamed, struct error *err)
 	return *renamed || taken;
 }
 
+static bool replace_zip(struct written *w, struct error *err)
+{
+	mode_t mode;
+
+	if (!folder_look(&w->parent, w->name, &mode, err))
+		return false;
+	if (!S_ISREG(mode))
+		return error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
+				 "it was not replaced: it is no file");
+	if (!folder_replace_file(&w->parent, w->temporary, w->name, err))
+		return false;
+	w->made = false;
+	return true;
+}
+
 static bool remove_zip(struct written *w, struct error *err)
 {
 	return folder_remove_file(&w->parent, w->temporary, err);
@@ -391,5 +422,6 @@ const struct emit_form emit_zip = {
 	.sync = sync_zip,
 	.rename = rename_zip,
 	.compare = compare_zip,
+	.replace = replace_zip,
 	.remove = remove_zip,
 };

@@ -6,10 +6,16 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/interrupt.h"
+#include "base/memory.h"
 #include "convert/batch.h"
 #include "convert/emit.h"
+#include "convert/history.h"
+#include "convert/journal.h"
 #include "convert/plan.h"
+#include "convert/report_summary.h"
 #include "convert/settings.h"
+#include "convert/space.h"
+#include "convert/summary.h"
 #include "convert/walk.h"
 #include "formats/deflate.h"
 #include "formats/json.h"
@@ -110,11 +116,72 @@ static void print_shard(const struct settings *s, size_t count, size_t of)
 	fprintf(stderr, ": %zu of %zu files\n", count, of);
 }
 
+/* Of what earlier runs tried, take what failed. */
+static bool keep_failed(struct plan *plan, struct history *history,
+			struct error *err)
+{
+	bool *keep = memory_array(plan->count, sizeof(*keep), err);
+	size_t kept = 0;
+	bool ok = keep != NULL;
+
+	if (ok && history->journals == 0)
+		ok = error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+			       "--only-failed: there is no journal of an "
+			       "earlier run");
+	for (size_t i = 0; ok && i < plan->count; i++) {
+		const struct record *past = history->records[i];
+
+		keep[i] = past && past->status == STATUS_FAILED;
+		if (keep[i])
+			history->records[kept++] = past;
+	}
+	ok = ok && plan_keep(plan, keep, err);
+	free(keep);
+	return ok;
+}
+
+/* What is unusual about the journals. */
+static void print_journals(const struct history *history, size_t removed)
+{
+	if (removed > 0)
+		fprintf(stderr, "%s: removed %zu temporaries of a run that was "
+			"killed\n", program, removed);
+	if (history->unreadable > 0)
+		fprintf(stderr, "%s: %zu lines of the journal cannot be read "
+			"and were passed over\n", program,
+			history->unreadable);
+}
+
+/* Convert what is planned; the journals are open. */
+static bool convert(struct plan *plan, const struct settings *s,
+		    struct journals *journals, struct totals *totals,
+		    struct error *err)
+{
+	struct history history = { 0 };
+	const struct conversion cv = { s, plan, journals, &history };
+	size_t removed = 0;
+	bool ok = history_read(&history, journals, plan, err) &&
+		  (!s->only_failed || keep_failed(plan, &history, err)) &&
+		  (s->read_only || s->no_space_check ||
+		   space_check(&cv, err)) &&
+		  (s->read_only ||
+		   journals_begin(journals, plan, s, &removed, err));
+
+	if (ok && !s->quiet)
+		print_journals(&history, removed);
+	ok = ok && batch_run(&cv, journals, spill_folder(s), totals, err);
+	if (ok && !s->read_only)
+		journals_end(journals, totals->not_begun);
+	history_free(&history);
+	return ok;
+}
+
 /* Walk, plan, convert.  False if that could not be done. */
 static bool run(const struct settings *s, int *status, struct error *err)
 {
 	struct sources sources = { 0 };
 	struct plan plan = { 0 };
+	struct journals journals = { 0 };
 	struct totals totals = { 0 };
 	bool ok = false;
 
@@ -127,17 +194,43 @@ static bool run(const struct settings *s, int *status, struct error *err)
 	if (!plan_make(&plan, &sources, s, err))
 		goto done;
 	print_shard(s, plan.count, sources.count);
-	if (!batch_run(&plan, s, spill_folder(s), &totals, err))
+	if (!journals_open(&journals, &plan, s, err))
+		goto done;
+	if (!convert(&plan, s, &journals, &totals, err))
 		goto done;
 	*status = report_is_good(&totals) ? EXIT_GOOD : EXIT_SOME_FAILED;
+	if (journals.error.kind != ERROR_NONE) {
+		error_print(stderr, program, &journals.error);
+		*status = EXIT_SOME_FAILED;
+	}
 	if (!any_candidate(&sources)) {
 		fprintf(stderr, "%s: no checkpoint was found\n", program);
 		*status = EXIT_NOTHING;
 	}
 	ok = true;
 done:
+	journals_close(&journals);
 	plan_free(&plan);
 	sources_free(&sources);
+	return ok;
+}
+
+static bool sum_up(const struct settings *s, int *status, struct error *err)
+{
+	struct summary summary = { 0 };
+	bool ok = summary_read(&summary, s->summary, err) &&
+		  report_summary(&summary, s->json || s->jsonl, err);
+
+	if (ok && summary.journals == 0) {
+		fprintf(stderr, "%s: no journal was found below %s\n", program,
+			s->summary);
+		*status = EXIT_NOTHING;
+	} else if (ok) {
+		*status = finish_printing();
+		if (*status == EXIT_GOOD && !summary_is_good(&summary))
+			*status = EXIT_SOME_FAILED;
+	}
+	summary_free(&summary);
 	return ok;
 }
 
@@ -162,7 +255,8 @@ int main(int argc, char **argv)
 		status = finish_printing();
 	} else {
 		interrupt_catch();
-		if (!run(&settings, &status, &err) &&
+		if (!(settings.summary ? sum_up : run)(&settings, &status,
+						       &err) &&
 		    err.kind != ERROR_INTERRUPTED)
 			error_print(stderr, program, &err);
 		if (interrupt_signal())

@@ -191,41 +191,35 @@ static size_t link_same(struct plan *plan, struct job **sorted)
 	return count;
 }
 
-/* Leave the jobs of other shards out. */
-static void keep_shard(struct plan *plan, const struct shard *shard)
+/* Which jobs are of this shard. */
+static void choose_shard(struct plan *plan, const struct shard *shard,
+			 bool *keep)
 {
-	size_t kept = 0;
-
 	for (size_t i = 0; i < plan->count; i++) {
-		struct job *job = &plan->jobs[i];
+		const struct job *job = &plan->jobs[i];
 		const struct job *first = job->same_as ? job->same_as : job;
 
-		job->shard = shard_of(first->source->relative, shard->count);
+		keep[i] = shard_of(first->source->relative, shard->count) ==
+			  shard->index;
 	}
-	for (size_t i = 0; i < plan->count; i++)
-		if (plan->jobs[i].shard == shard->index)
-			plan->jobs[kept++] = plan->jobs[i];
-	plan->count = kept;
 }
 
 static bool settle(struct plan *plan, const struct shard *shard,
 		   struct error *err)
 {
 	struct job **sorted = memory_array(plan->count, sizeof(*sorted), err);
-	size_t count;
-	bool ok = false;
+	bool *keep = memory_array(plan->count, sizeof(*keep), err);
+	bool ok = sorted && keep;
+	size_t count = ok ? link_same(plan, sorted) : 0;
 
-	if (!sorted)
-		return false;
-	count = link_same(plan, sorted);
-	for (size_t i = 0; i < count; i++)
-		if (!check_inside(plan, sorted, count, sorted[i], err))
-			goto done;
-	keep_shard(plan, shard);
-	link_same(plan, sorted);	/* the jobs have moved */
-	ok = true;
-done:
+	for (size_t i = 0; ok && i < count; i++)
+		ok = check_inside(plan, sorted, count, sorted[i], err);
+	if (ok) {
+		choose_shard(plan, shard, keep);
+		ok = plan_keep(plan, keep, err);
+	}
 	free(sorted);
+	free(keep);
 	return ok;
 }
 
@@ -258,6 +252,22 @@ static bool sort_by_size(struct plan *plan, struct error *err)
 	return true;
 }
 
+bool plan_keep(struct plan *plan, const bool *keep, struct error *err)
+{
+	struct job **sorted = memory_array(plan->count, sizeof(*sorted), err);
+	size_t kept = 0;
+
+	if (!sorted)
+		return false;
+	for (size_t i = 0; i < plan->count; i++)
+		if (keep[i])
+			plan->jobs[kept++] = plan->jobs[i];
+	plan->count = kept;
+	link_same(plan, sorted);	/* the jobs have moved */
+	free(sorted);
+	return sort_by_size(plan, err);
+}
+
 bool plan_make(struct plan *plan, const struct sources *sources,
 	       const struct settings *settings, struct error *err)
 {
@@ -272,7 +282,7 @@ bool plan_make(struct plan *plan, const struct sources *sources,
 		if (!plan_job(plan, &plan->jobs[i], settings, err))
 			goto fail;
 	}
-	if (settle(plan, &settings->shard, err) && sort_by_size(plan, err))
+	if (settle(plan, &settings->shard, err))
 		return true;
 fail:
 	plan_free(plan);

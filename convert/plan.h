@@ -31,7 +31,6 @@ struct job {
 	const struct job *same_as;	/* an earlier job for this bundle: this
 					   one is done after it */
 	struct job *next_same;	/* a later job for this bundle, or NULL */
-	unsigned shard;		/* of the first source for this bundle */
 };
 
 struct plan {
@@ -48,6 +47,9 @@ struct plan {
  */
 bool plan_make(struct plan *plan, const struct sources *sources,
 	       const struct settings *settings, struct error *err);
+
+/* Leave out the jobs for which keep[], [plan->count], is false. */
+bool plan_keep(struct plan *plan, const bool *keep, struct error *err);
 
 void plan_free(struct plan *plan);
 

@@ -11,15 +11,9 @@
 #include "base/text.h"
 #include "formats/json.h"
 
-static const char *const verdicts[] = {
-	[STATUS_NONE] = "not begun", [STATUS_CONVERTED] = "converted",
-	[STATUS_SKIPPED] = "skipped", [STATUS_FAILED] = "failed",
-	[STATUS_SAME] = "same", [STATUS_DIFFERS] = "differs",
-	[STATUS_MISSING] = "missing",
-};
-
 static const char *const colors[] = {
 	[STATUS_NONE] = "", [STATUS_CONVERTED] = "\033[32m",
+	[STATUS_KEPT] = "\033[32m",
 	[STATUS_SKIPPED] = "\033[33m", [STATUS_FAILED] = "\033[31m",
 	[STATUS_SAME] = "\033[32m", [STATUS_DIFFERS] = "\033[31m",
 	[STATUS_MISSING] = "\033[31m",
@@ -67,18 +61,6 @@ static FILE *diagnostics(struct report *r)
 	return stderr;
 }
 
-/* Statuses that --quiet does not hide, and that fail the run. */
-static bool is_bad(enum status status)
-{
-	return status == STATUS_FAILED || status == STATUS_DIFFERS ||
-	       status == STATUS_MISSING;
-}
-
-static bool has_bundle(enum status status)
-{
-	return status == STATUS_CONVERTED || status == STATUS_SAME;
-}
-
 /*
  * Empty the line, and print it if all of it could be built: r->error says why
  * if not, and half of it would say something else.
@@ -92,19 +74,6 @@ static void end_line(struct report *r, bool whole, FILE *stream)
 	r->line.len = 0;
 }
 
-/* What failed; 'room' is for a fault that there was no memory to keep. */
-static const struct error *fault_of(const struct job *job,
-				    const struct result *result,
-				    struct error *room)
-{
-	if (result->error)
-		return result->error;
-	*room = (struct error){ 0 };
-	error_set(room, ERROR_MEMORY, ERROR_NO_OFFSET, "out of memory");
-	error_in(room, job->source->path, NULL);
-	return room;
-}
-
 /* ---- one source, for people ---- */
 
 /* "converted SOURCE -> BUNDLE (2 tensors, 385 B)" */
@@ -113,7 +82,7 @@ static void print_verdict(struct report *r, const struct job *job,
 {
 	bool listing = r->settings->list_converted;
 	bool color = r->color && !listing;
-	const char *verdict = verdicts[result->status];
+	const char *verdict = result_status_name(result->status);
 	char amount[32];
 	bool ok;
 
@@ -125,10 +94,10 @@ static void print_verdict(struct report *r, const struct job *job,
 			  color ? "\033[0m" : "") &&
 	     add_escaped(r, job->source->path);
 	if (ok && (result->status >= STATUS_SAME ||
-		   has_bundle(result->status)))
+		   result_has_bundle(result->status)))
 		ok = buffer_print(&r->line, &r->error, " -> ") &&
 		     add_escaped(r, job->dest ? job->dest : "");
-	if (ok && has_bundle(result->status))
+	if (ok && result_has_bundle(result->status))
 		ok = buffer_print(&r->line, &r->error, " (%zu tensors, %s)",
 				  result->tensor_count,
 				  console_bytes(amount,
@@ -189,12 +158,12 @@ static void print_people(struct report *r, const struct job *job,
 
 	if (r->settings->list_converted && result->status == STATUS_SAME)
 		list_name(r, path);
-	else if (!r->settings->quiet || is_bad(result->status))
+	else if (!r->settings->quiet || result_is_bad(result->status))
 		print_verdict(r, job, result);
-	if (is_bad(result->status)) {
+	if (result_is_bad(result->status)) {
 		flush(r);
 		error_print(diagnostics(r), "mpt-convert",
-			    fault_of(job, result, &room));
+			    result_fault(result, job, &room));
 	}
 	if (r->settings->quiet)
 		return;
@@ -202,6 +171,8 @@ static void print_people(struct report *r, const struct job *job,
 		print_origin(r, path, result);
 	for (size_t i = 0; i < result->notes.count; i++)
 		print_note(r, path, "note", result->notes.texts[i]);
+	for (size_t i = 0; i < result->repairs.count; i++)
+		print_note(r, path, "note", result->repairs.texts[i]);
 	for (size_t i = 0; r->settings->verbose && i < result->globals.count;
 	     i++)
 		print_note(r, path, "its pickle names",
@@ -210,66 +181,20 @@ static void print_people(struct report *r, const struct job *job,
 
 /* ---- one source, for programs ---- */
 
-static void put_error(struct json_writer *w, const struct error *err)
-{
-	json_open(w, "error", '{');
-	json_put_string(w, "kind", error_kind_name(err->kind));
-	if (err->member[0])
-		json_put_string(w, "member", err->member);
-	if (err->offset != ERROR_NO_OFFSET)
-		json_put_u64(w, "offset", err->offset);
-	json_put_string(w, "reason", err->reason);
-	json_close(w, '}');
-}
-
-static void put_texts(struct json_writer *w, const char *key,
-		      const struct notes *texts)
-{
-	json_open(w, key, '[');
-	for (size_t i = 0; i < texts->count; i++)
-		json_put_string(w, NULL, texts->texts[i]);
-	json_close(w, ']');
-}
-
 static void put_result(struct json_writer *w, const struct job *job,
 		       const struct result *result)
 {
-	char reason[sizeof(struct error)];
-	const struct error *fault;
-	struct error room;
-
 	json_open(w, NULL, '{');
 	json_put_path(w, "source", job->source->path);
-	json_put_string(w, "status", verdicts[result->status]);
+	json_put_string(w, "status", result_status_name(result->status));
 	if (job->dest && result->status != STATUS_FAILED)
 		json_put_path(w, "bundle", job->dest);
 	else
 		json_put_null(w, "bundle");
-	if (result->era)
-		json_put_string(w, "era", result->era);
-	if (job->name.run)
-		json_put_path(w, "run", job->name.run);
-	if (job->name.has_epoch)
-		json_put_u64(w, "epoch", job->name.epoch);
-	if (result->architecture_origin)
-		json_put_string(w, "architecture", result->architecture_origin);
-	if (has_bundle(result->status)) {
-		json_put_u64(w, "tensors", result->tensor_count);
-		json_put_u64(w, "bytes", result->bundle_nbytes);
-	}
-	if (is_bad(result->status)) {
-		fault = fault_of(job, result, &room);
-		error_format_reason(fault, reason, sizeof(reason));
-		json_put_string(w, "reason", reason);
-		put_error(w, fault);
-	} else if (result->reason) {
-		json_put_string(w, "reason", result->reason);
-	} else {
-		json_put_null(w, "reason");
-	}
-	put_texts(w, "notes", &result->notes);
-	if (result->globals.count > 0)
-		put_texts(w, "globals", &result->globals);
+	result_put_facts(w, job, result);
+	result_put_reason(w, job, result);
+	result_put_notes(w, result);
+	result_put_globals(w, result);
 	json_close(w, '}');
 }
 
@@ -293,13 +218,15 @@ static void print_json(struct report *r, const struct job *job,
 static void count(struct totals *t, const struct result *result)
 {
 	t->converted += result->status == STATUS_CONVERTED;
+	t->kept += result->status == STATUS_KEPT;
 	t->skipped += result->status == STATUS_SKIPPED;
 	t->failed += result->status == STATUS_FAILED;
 	t->not_begun += result->status == STATUS_NONE;
 	t->same += result->status == STATUS_SAME;
 	t->different += result->status == STATUS_DIFFERS;
 	t->missing += result->status == STATUS_MISSING;
-	if (has_bundle(result->status)) {
+	if (result->status == STATUS_CONVERTED ||
+	    result->status == STATUS_SAME) {
 		t->source_nbytes += result->source_nbytes;
 		t->bundle_nbytes += result->bundle_nbytes;
 	}
@@ -335,7 +262,7 @@ void report_done(struct report *r, size_t index)
 	r->done[index] = true;
 	count(&r->totals, &r->results[index]);
 	r->bar.progress.done++;
-	r->bar.progress.failed += is_bad(r->results[index].status);
+	r->bar.progress.failed += result_is_bad(r->results[index].status);
 	while (r->next < r->plan->count && r->done[r->next]) {
 		const struct job *job = &r->plan->jobs[r->next];
 		const struct result *result = &r->results[r->next];
@@ -354,7 +281,7 @@ void report_done(struct report *r, size_t index)
 static void print_summary(struct report *r)
 {
 	const struct totals *t = &r->totals;
-	char from[32], to[32], rest[64] = "";
+	char from[32], to[32], kept[64] = "", rest[64] = "";
 
 	if (t->not_begun > 0)
 		snprintf(rest, sizeof(rest), ", %zu not begun", t->not_begun);
@@ -367,10 +294,12 @@ static void print_summary(struct report *r)
 			console_seconds_since(&r->start));
 		return;
 	}
-	fprintf(stderr, "mpt-convert: %zu %s, %zu skipped, %zu failed%s; "
+	if (t->kept > 0)
+		snprintf(kept, sizeof(kept), ", %zu kept", t->kept);
+	fprintf(stderr, "mpt-convert: %zu %s%s, %zu skipped, %zu failed%s; "
 		"%s to %s in %.2f s\n", t->converted,
 		r->settings->dry_run ? "would be converted" : "converted",
-		t->skipped, t->failed, rest,
+		kept, t->skipped, t->failed, rest,
 		console_bytes(from, t->source_nbytes),
 		console_bytes(to, t->bundle_nbytes),
 		console_seconds_since(&r->start));
@@ -415,6 +344,7 @@ static void print_json_summary(struct report *r)
 		json_put_u64(&w, "missing", r->totals.missing);
 	} else {
 		json_put_u64(&w, "converted", r->totals.converted);
+		json_put_u64(&w, "kept", r->totals.kept);
 	}
 	json_put_u64(&w, "skipped", r->totals.skipped);
 	json_put_u64(&w, "failed", r->totals.failed);

@@ -18,12 +18,12 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/progress_bar.h"
-#include "convert/convert.h"
 #include "convert/plan.h"
+#include "convert/result.h"
 #include "convert/settings.h"
 
 struct totals {
-	size_t converted, skipped, failed, not_begun;
+	size_t converted, kept, skipped, failed, not_begun;
 	size_t same, different, missing;	/* of --check */
 	size_t unlisted;	/* same, but not fit for the list */
 	uint64_t source_nbytes, bundle_nbytes;	/* of what was converted or is

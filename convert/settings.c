@@ -24,6 +24,23 @@ static const struct option_spec specs[] = {
 	  "convert part K of N, K counted from 0; auto/N takes K from a\n"
 	  "scheduler's variables, and those of a Slurm array or SkyPilot\n"
 	  "choose both without this option (0/1: take everything)" },
+	{ "force", 0, OPTION_FLAG, FIELD(force), 0, 0, NULL,
+	  "replace a bundle that is there and differs" },
+	{ "only-failed", 0, OPTION_FLAG, FIELD(only_failed), 0, 0, NULL,
+	  "take only the sources that failed when they were last tried" },
+	{ "fail-fast", 0, OPTION_FLAG, FIELD(fail_fast), 0, 0, NULL,
+	  "begin nothing more once a checkpoint has failed" },
+	{ "max-errors", 0, OPTION_COUNT, FIELD(max_errors), 1, UINT_MAX, "N",
+	  "begin nothing more once N checkpoints have failed" },
+	{ "durability", 0, OPTION_CHOICE, FIELD(durability), 0, 0,
+	  "group|each|none",
+	  "make bundles durable in groups (the default), each on its own, or\n"
+	  "leave it to the system, which loses some if it crashes" },
+	{ "no-space-check", 0, OPTION_FLAG, FIELD(no_space_check), 0, 0, NULL,
+	  "begin even if the disk seems to have too little space" },
+	{ "summary", 0, OPTION_TEXT, FIELD(summary), 0, 0, "FOLDER",
+	  "convert nothing: sum up the journals below an output folder, and\n"
+	  "say which shards are missing" },
 	{ "dry-run", 'n', OPTION_FLAG, FIELD(dry_run), 0, 0, NULL,
 	  "read everything, say what would be written, write nothing" },
 	{ "check", 0, OPTION_FLAG, FIELD(check), 0, 0, NULL,
@@ -168,52 +185,68 @@ static void derive(struct settings *s)
 {
 	s->check |= s->list_converted;
 	s->read_only = s->check || s->dry_run;
+	if (s->fail_fast)
+		s->max_errors = 1;
+}
+
+/* Options that do not go together, or need another. */
+static bool check_pairs(const struct settings *s, struct error *err)
+{
+	if (s->output && s->in_place)
+		return usage(err, "--output and --in-place exclude each other");
+	if (s->json && s->jsonl)
+		return usage(err, "--json and --jsonl exclude each other");
+	if (s->quiet && s->verbose)
+		return usage(err, "--quiet and --verbose exclude each other");
+	if (s->check && s->dry_run)
+		return usage(err, "--check and --dry-run exclude each other");
+	if (s->check && (s->force || s->only_failed))
+		return usage(err, "--check writes nothing and takes all: it "
+			     "excludes --force and --only-failed");
+	if (s->list_converted && (s->json || s->jsonl))
+		return usage(err, "--list-converted prints no JSON");
+	if (s->init_kwargs.count > 0 && !s->class_path)
+		return usage(err, "--init-kwarg belongs to --class-path");
+	if (s->class_path && (s->architecture_option ||
+			      s->architecture_map_option))
+		return usage(err, "--class-path takes no architecture");
+	if (s->null_separated && !s->files_from && !s->list_converted)
+		return usage(err, "--null belongs to --files-from or "
+			     "--list-converted");
+	return true;
 }
 
 static bool check(const struct settings *s, struct error *err)
 {
 	if (s->help || s->version)
 		return true;
+	if (s->summary)
+		return s->operands.count == 0 ||
+		       usage(err, "--summary takes one folder, and no sources");
 	if (s->operands.count == 0 && !s->files_from)
 		return usage(err, "no file or folder was named");
 	for (size_t i = 0; i < s->operands.count; i++)
 		if (s->operands.values[i][0] == '\0')
 			return usage(err, "an empty name was given");
-	if (s->output && s->in_place)
-		return usage(err, "--output and --in-place exclude each other");
+	if (!check_pairs(s, err))
+		return false;
 	if (!s->output && !s->in_place && !s->dry_run)
 		return usage(err, "say where the bundles go: --output FOLDER "
 			     "or --in-place");
 	if (s->output && s->output[0] == '\0')
 		return usage(err, "--output takes the name of a folder");
-	if (s->json && s->jsonl)
-		return usage(err, "--json and --jsonl exclude each other");
-	if (s->quiet && s->verbose)
-		return usage(err, "--quiet and --verbose exclude each other");
-	if (s->init_kwargs.count > 0 && !s->class_path)
-		return usage(err, "--init-kwarg belongs to --class-path");
-	if (s->class_path && (s->architecture_option ||
-			      s->architecture_map_option))
-		return usage(err, "--class-path takes no architecture");
 	for (size_t i = 0; i < s->init_kwargs.count; i++)
 		if (strcspn(s->init_kwargs.values[i], "=") == 0 ||
 		    !strchr(s->init_kwargs.values[i], '='))
 			return usage(err, "--init-kwarg takes KEY=VALUE");
 	if (s->run && (s->run[0] == '\0' || strchr(s->run, '/')))
 		return usage(err, "--run takes a name without slashes");
-	if (s->null_separated && !s->files_from && !s->list_converted)
-		return usage(err, "--null belongs to --files-from or "
-			     "--list-converted");
-	if (s->check && s->dry_run)
-		return usage(err, "--check and --dry-run exclude each other");
-	if (s->list_converted && (s->json || s->jsonl))
-		return usage(err, "--list-converted prints no JSON");
 	return true;
 }
 
 static bool choose_shard(struct settings *s, struct error *err)
 {
-	return s->help || s->version ||
+	return s->help || s->version || s->summary ||
 	       shard_choose(&s->shard, s->shard_option, err);
 }
 

@@ -19,9 +19,14 @@
 /* In the order of the words of --format. */
 enum format { FORMAT_FOLDER, FORMAT_ZIP };
 
+/* In the order of the words of --durability. */
+enum durability { DURABILITY_GROUP, DURABILITY_EACH, DURABILITY_NONE };
+
 struct settings {
 	const char *output;
+	const char *summary;	/* a folder whose journals are summed up */
 	bool in_place, dry_run, keep_prefix, no_repair, no_sandbox;
+	bool force, only_failed, fail_fast, no_space_check;
 	bool check;		/* also if only list_converted was given */
 	bool list_converted;
 	bool quiet, verbose, json, jsonl, null_separated, help, version;
@@ -37,6 +42,8 @@ struct settings {
 	unsigned max_expansion;	/* times the size of a source */
 	const char *shard_option;	/* as given, or NULL */
 	unsigned format;	/* enum format */
+	unsigned durability;	/* enum durability */
+	unsigned max_errors;	/* 0: no limit; 1 if fail_fast was given */
 	unsigned color, progress;	/* enum console_color, _progress */
 
 	/* Filled in after parsing. */

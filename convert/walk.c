@@ -13,6 +13,7 @@
 #include "base/interrupt.h"
 #include "base/path_stack.h"
 #include "convert/emit.h"
+#include "convert/journal.h"
 #include "formats/bundle.h"
 
 struct walk {
@@ -109,6 +110,13 @@ static const char *known_kind(mode_t mode)
 	return "not a regular file";
 }
 
+static void take_facts(struct source *source, const struct stat *st)
+{
+	source->nbytes = (uint64_t)st->st_size;
+	source->mtime = st->st_mtim;
+	source->skip = known_kind(st->st_mode);
+}
+
 static bool add_file(struct walk *w, const char *path)
 {
 	const char *relative = path + w->root_len, *name = file_base_name(path);
@@ -129,8 +137,7 @@ static bool add_file(struct walk *w, const char *path)
 	if (stat(path, &st) != 0)
 		return add_fault(w->sources, source, "cannot read its size",
 				 w->err);
-	source->nbytes = (uint64_t)st.st_size;
-	source->skip = known_kind(st.st_mode);
+	take_facts(source, &st);
 	return true;
 }
 
@@ -183,7 +190,8 @@ static bool visit(struct walk *w, const char *path, unsigned char type)
 		       add_folder_fault(w, path, "cannot look at it");
 	if (!S_ISDIR(st.st_mode))
 		return add_file(w, path);
-	if (is_output(w, &st) || emit_is_temporary(file_base_name(path)))
+	if (is_output(w, &st) || emit_is_temporary(file_base_name(path)) ||
+	    strcmp(file_base_name(path), JOURNAL_FOLDER) == 0)
 		return true;
 	return path_stack_push(&w->pending, path, w->err);
 }
@@ -265,11 +273,11 @@ bool walk_root(struct sources *sources, const char *root,
 	source = add(sources, root, file_base_name(root), err);
 	if (!source)
 		return false;
+	source->named = true;
 	errno = code;
 	if (status != 0)
 		return add_fault(sources, source, "cannot open", err);
-	source->nbytes = (uint64_t)st.st_size;
-	source->skip = known_kind(st.st_mode);
+	take_facts(source, &st);
 	return true;
 }
 

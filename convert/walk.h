@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -22,7 +23,9 @@
 struct source {
 	const char *path;	/* as the user would name it */
 	const char *relative;	/* below its root; for a file, its name */
+	bool named;		/* by the user; not found in a folder */
 	uint64_t nbytes;
+	struct timespec mtime;
 	const char *skip;	/* why not to convert it, or NULL */
 	const struct error *error;	/* why it cannot be read, or NULL */
 };

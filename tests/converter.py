@@ -2,12 +2,15 @@
 
 import json
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
 CONVERTER = PROJECT / os.environ.get("MPT_BUILD", "build") / "mpt-convert"
+# The folder of journals, in each folder that bundles were written into.
+JOURNALS = ".mpt-convert"
 # Where tests that run it often keep their files, if there is such a place: fsync() is free.
 IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
@@ -44,9 +47,15 @@ def convert(cwd, *arguments):
 
 
 def files_below(directory):
-    """Relative path to content of every file, or {} where there is no directory."""
+    """Relative path to content of every file but journals, or {} where there is no directory."""
     return {
         str(path.relative_to(directory)): path.read_bytes()
         for path in sorted(directory.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.parent.name != JOURNALS
     }
+
+
+def forget(directory):
+    """Remove the journals, so that nobody knows who wrote the bundles that are there."""
+    for folder in list(directory.rglob(JOURNALS)):
+        shutil.rmtree(folder)

@@ -18,7 +18,7 @@ from converter import CONVERTER, Run, files_below
 
 GOOD, SOME_FAILED, USAGE, NOTHING = 0, 1, 2, 3
 SUMMARY = re.compile(
-    r"mpt-convert: (\d+) converted, (\d+) skipped, (\d+) failed; "
+    r"mpt-convert: (\d+) converted(?:, (\d+) kept)?, (\d+) skipped, (\d+) failed; "
     r"[\d.]+ [kM]?B to [\d.]+ [kM]?B in \d+\.\d\d s"
 )
 
@@ -36,8 +36,10 @@ def run(cwd, *arguments, **options):
 
 
 def summary(stderr):
-    """Converted, skipped, failed, as the last line of standard error says."""
-    return tuple(map(int, SUMMARY.fullmatch(stderr.splitlines()[-1]).groups()))
+    """Converted, skipped or kept, failed, as the last line of standard error says."""
+    numbers = SUMMARY.fullmatch(stderr.splitlines()[-1]).groups(default="0")
+    converted, kept, skipped, failed = map(int, numbers)
+    return converted, kept + skipped, failed
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import numpy
 import pytest
 import safetensors.torch
 import torch
-from converter import CONVERTER, PROJECT, convert, files_below
+from converter import CONVERTER, JOURNALS, PROJECT, convert, files_below, forget
 from test_convert import GOOD, NOTHING, SOME_FAILED, run, summary
 
 
@@ -33,6 +33,8 @@ def state_of(folder):
     """All that a program could change about a tree, the times of folders apart."""
     states = {}
     for path in folder.rglob("*"):
+        if JOURNALS in (path.name, path.parent.name):
+            continue
         st = os.lstat(path)
         states[path] = [st.st_mode, st.st_ino]
         if stat.S_ISREG(st.st_mode):
@@ -213,7 +215,7 @@ def test_odd_names(tmp_path, case):
         assert_line_is_safe(line)
 
     (row,) = convert(tmp_path, "data", "--jsonl", "-o", "out").rows().values()
-    assert row["status"] == "skipped"
+    assert row["status"] == "kept"
 
 
 def test_leading_dash_as_an_argument(tmp_path):
@@ -339,6 +341,7 @@ def test_the_same_source_twice(tmp_path):
 def test_equal_bundle_is_left_alone(tmp_path):
     mpt_zip.tree(tmp_path / "data", 2)
     run(tmp_path, "data", "-o", "out")
+    forget(tmp_path)
     before = state_of(tmp_path / "out")
     done = run(tmp_path, "data", "-o", "out")
     assert done.exit == GOOD
@@ -372,6 +375,7 @@ def test_anything_else_in_the_way(tmp_path, case):
     mpt_zip.tree(tmp_path / "data", 2)
     run(tmp_path, "data", "-o", "out")
     IN_THE_WAY[case](tmp_path / "out/run/checkpoints/run:v0")
+    forget(tmp_path)
     before = state_of(tmp_path / "out")
     done = run(tmp_path, "data", "-o", "out")
     assert summary(done.stderr) == (0, 1, 1)
@@ -414,6 +418,7 @@ def test_modes_follow_the_umask(tmp_path, umask, folder_mode, file_mode):
         "out": folder_mode, "run": folder_mode, "checkpoints": folder_mode,
         "run:v0": folder_mode,
         "policy_spec.json": file_mode, "weights.safetensors": file_mode,
+        JOURNALS: folder_mode, "journal.jsonl": file_mode,
     }
 
 
@@ -425,7 +430,7 @@ def test_sources_stay_as_they_are(tmp_path, arguments):
     run(tmp_path, "legacy", "-j4", *arguments)
     shutil.rmtree(tmp_path / "legacy/out", ignore_errors=True)
     assert state_of(tmp_path / "legacy") == before
-    assert list(tmp_path.rglob(".mpt-*")) == []
+    assert list(tmp_path.rglob(".mpt-*-*")) == []
 
 
 def test_nothing_is_left_in_the_folder_for_temporaries(tmp_path):

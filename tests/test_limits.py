@@ -344,7 +344,8 @@ def test_the_measure_sees_both_processes(tmp_path):
     options = ["-j1", "-q", "-o", "out", "--architecture", TEXT]
     small = check(tmp_path, KINDS["torch archive"], ".mpt", CONVERTER, *options)
     assert len(small["peaks"]) == 2 and small["peaks"][1] > 4 * MIB
-    assert small["together"] <= sum(small["peaks"])
+    slack = MIB     # the kernel counts pages of a process in batches
+    assert small["together"] <= sum(small["peaks"]) + slack
     assert len(check(tmp_path, KINDS["mpt zip"], ".mpt", CONVERTER, *options)["peaks"]) == 1
 
 

@@ -82,7 +82,7 @@ def test_bar_and_results_share_a_terminal(tmp_path, pace, arguments):
     for number in range(3):
         write_large(tmp_path / "tree" / f"run:v{number}.mpt")
     (tmp_path / "tree" / "z:v9.mpt").write_bytes(b"nonsense")
-    terminal = start(pace, tmp_path, *arguments, columns=500)
+    terminal = start(pace, tmp_path, *arguments, "--durability=each", columns=500)
     terminal.until("0/4 files, 0 B/12.6 MB")
     pace.set_clock(1)   # makes the bar longer than some results
     for done, rest in enumerate(["4.2/12.6 MB, 0:02 left", "8.4/12.6 MB, 0:01 left"], 1):

@@ -61,7 +61,7 @@ def run_one(tmp_path, architecture, names, *options):
     assert run.exit == 0, run.stderr
     spec = json.loads((tmp_path / "out/r:v1/policy_spec.json").read_text())
     (row,) = run.rows().values()
-    return spec["init_kwargs"]["architecture_spec"], row["notes"]
+    return spec["init_kwargs"]["architecture_spec"], row.get("repairs", [])
 
 
 @pytest.mark.parametrize(

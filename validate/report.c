@@ -100,7 +100,7 @@ static struct report_sink *add_sink(struct report *r,
 static bool has_companion(const struct report *r)
 {
 	for (size_t i = 0; i < r->sink_count; i++)
-		if (r->sinks[i].file.path && !r->sinks[i].file.name)
+		if (r->sinks[i].file.appends)
 			return true;
 	return false;
 }

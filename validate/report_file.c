@@ -79,17 +79,27 @@ bool report_file_create(struct report_file *f, const char *path,
 bool report_file_append(struct report_file *f, const char *path,
 			struct error *err)
 {
-	*f = (struct report_file){ .path = path };
-	if (!file_open_append(&f->file, path, err))
-		return fault(err, path);
-	f->nbytes = f->file.size;
-	return true;
+	struct stat st;
+
+	*f = (struct report_file){ .path = path, .appends = true,
+				   .name = file_base_name(path) };
+	if (open_folder(f, err) &&
+	    append_open(&f->lines, &f->folder, f->name, err)) {
+		if (fstat(f->lines.fd, &st) == 0) {
+			f->nbytes = (uint64_t)st.st_size;
+			return true;
+		}
+		error_set_errno(err, "cannot read its size");
+	}
+	report_file_discard(f);
+	return fault(err, path);
 }
 
 bool report_file_write(struct report_file *f, const void *data, size_t len,
 		       struct error *err)
 {
-	if (!file_write(&f->file, f->nbytes, data, len, err))
+	if (f->appends ? !append_lines(&f->lines, data, len, false, err)
+		       : !file_write(&f->file, f->nbytes, data, len, err))
 		return fault(err, f->path);
 	f->nbytes += len;
 	return true;
@@ -98,10 +108,10 @@ bool report_file_write(struct report_file *f, const void *data, size_t len,
 bool report_file_commit(struct report_file *f, struct error *err)
 {
 	const char *path = f->path;
-	bool ok = !f->name || file_sync(&f->file, err);
+	bool ok = f->appends || file_sync(&f->file, err);
 
 	ok = file_close(&f->file, err) && ok;
-	if (ok && f->name) {
+	if (ok && !f->appends) {
 		ok = folder_replace_file(&f->folder, f->temporary, f->name,
 					 err);
 		f->temporary[0] = ok ? '\0' : f->temporary[0];
@@ -115,6 +125,7 @@ void report_file_discard(struct report_file *f)
 {
 	struct error ignored = { 0 };
 
+	append_close(&f->lines);
 	file_discard(&f->file);
 	if (f->temporary[0] != '\0')
 		folder_remove_file(&f->folder, f->temporary, &ignored);

@@ -13,15 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/append.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/folder.h"
 
 struct report_file {
 	const char *path;	/* borrowed; NULL: closed */
-	const char *name;	/* its last part; NULL: it is appended to */
+	const char *name;	/* its last part */
 	struct folder folder;
 	struct file file;
+	bool appends;		/* then there is no file, but this: */
+	struct append_file lines;
 	char temporary[64];	/* what is to be renamed, or "" */
 	uint64_t nbytes;	/* written, and before in what is appended to */
 };

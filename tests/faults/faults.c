@@ -155,7 +155,10 @@ WRAP_TRANSFER(READ, pread, (int fd, void *buf, size_t len, off_t at),
 	      (fd, buf, len, at))
 WRAP_TRANSFER(WRITE, pwrite, (int fd, const void *buf, size_t len, off_t at),
 	      (fd, buf, len, at))
+WRAP_TRANSFER(WRITE, write, (int fd, const void *buf, size_t len),
+	      (fd, buf, len))
 WRAP(SYNC, int, fsync, (int fd), (fd), -1)
+WRAP(SYNC, int, fdatasync, (int fd), (fd), -1)
 WRAP(RENAME, int, renameat,
      (int from_at, const char *from, int to_at, const char *to),
      (from_at, from, to_at, to), -1)
@@ -182,6 +185,7 @@ WRAP(LOOK, int, access, (const char *path, int mode), (path, mode), -1)
 WRAP(LOOK, ssize_t, readlink, (const char *path, char *buf, size_t size),
      (path, buf, size), -1)
 WRAP(FOLDER, DIR *, opendir, (const char *path), (path), NULL)
+WRAP(FOLDER, DIR *, fdopendir, (int fd), (fd), NULL)
 WRAP(FOLDER, struct dirent *, readdir, (DIR *folder), (folder), NULL)
 
 WRAP(SOCKET, int, pipe, (int ends[2]), (ends), -1)

@@ -349,6 +349,41 @@ def torch_streams():
     yield archive(*torch_members()) + MARK + index()
 
 
+# ---- lines of the journal ----
+
+DIGEST = "0123456789abcdef" * 4
+RECORD = {
+    "source": "run/checkpoints/run:v1.mpt", "size": 735, "mtime": "1700000000.000000001",
+    "time": "2026-01-02T03:04:05.678Z", "status": "converted", "options": DIGEST,
+    "bundle": "run/checkpoints/run:v1", "era": "mpt zip", "run": "run", "epoch": 1,
+    "architecture": "modelarchitecture.txt", "tensors": 7, "bytes": 823, "spec_bytes": 200,
+    "spec_sha256": DIGEST, "weights_bytes": 623, "weights_sha256": DIGEST,
+    "crc32": [["w", "89abcdef"]], "reason": None, "notes": ["a note"], "repairs": [],
+}
+EVENTS = [
+    {"event": "begin", "time": "t", "shard": 1, "shards": 4, "sources": 9},
+    {"event": "end", "time": "t", "not_begun": 0},
+    {"event": "other", "time": "t", "not_begun": 1},
+    {"event": 1, "time": "t"},
+    {"event": "begin", "time": "t", "shard": -1, "shards": 4, "sources": 9},
+]
+
+
+def journal_lines():
+    yield from EVENTS
+    for status in ("converted", "kept", "skipped", "failed", "same", ""):
+        yield {**RECORD, "status": status}
+    for key in RECORD:
+        yield {name: value for name, value in RECORD.items() if name != key}
+        yield {**RECORD, key: [] if isinstance(RECORD[key], str) else "x"}
+    for key in ("source", "bundle"):
+        for digits in ("ff002e", "FF", "0g", "6", 7):
+            yield {**RECORD, f"{key}_hex": digits}
+    yield {**RECORD, "reason": "it is broken", "status": "failed"}
+    yield {**RECORD, "spec_sha256": DIGEST[1:]}
+    yield [RECORD]
+
+
 def seeds():
     """(target, seed) of all of them."""
     for target, of in (
@@ -361,6 +396,8 @@ def seeds():
         ("architecture", ARCHITECTURES),
     ):
         yield from ((target, data) for data in of)
+    for line in journal_lines():
+        yield "record", json.dumps(line).encode()
     for spec in SPECS:
         yield "policy_spec", json.dumps(spec).encode()
     yield "policy_spec", b"[]"

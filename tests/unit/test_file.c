@@ -145,40 +145,6 @@ static void test_create_and_write(void **state)
 	}
 }
 
-static void check_content(const char *path, const char *text)
-{
-	char got[32] = "";
-	FILE *f = fopen(path, "r");
-
-	assert_non_null(f);
-	assert_int_equal(fread(got, 1, sizeof(got) - 1, f), strlen(text));
-	fclose(f);
-	assert_string_equal(got, text);
-}
-
-static void test_append(void **state)
-{
-	struct error err = { 0 };
-	struct file f;
-
-	(void)state;
-	put("there", "abc");
-	for (size_t i = 0; i < 2; i++) {
-		const char *path = i ? "new" : "there";
-
-		assert_true(file_open_append(&f, path, &err));
-		assert_int_equal(f.size, i ? 0 : 3);
-		assert_true(fcntl(f.fd, F_GETFD) & FD_CLOEXEC);
-		assert_true(file_write(&f, 0, "de", 2, &err));
-		assert_true(file_write(&f, 9, "f", 1, &err));
-		assert_true(file_close(&f, &err));
-		check_content(path, i ? "def" : "abcdef");
-	}
-	assert_int_equal(mkfifo("fifo", 0600), 0);
-	assert_false(file_open_append(&f, "fifo", &err));
-	check_fault("fifo", &err, ERROR_IO, ERROR_NO_OFFSET, "cannot open");
-}
-
 static void test_create_refuses(void **state)
 {
 	static const struct {
@@ -468,7 +434,6 @@ int main(void)
 		IN_A_FOLDER(test_file_that_shrinks),
 		IN_A_FOLDER(test_changed_files),
 		IN_A_FOLDER(test_create_and_write),
-		IN_A_FOLDER(test_append),
 		IN_A_FOLDER(test_create_refuses),
 		IN_A_FOLDER(test_names_in_a_folder),
 		IN_A_FOLDER(test_unnamed_file),

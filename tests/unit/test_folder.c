@@ -267,6 +267,63 @@ static void test_rename_file(void **state)
 	check_renames(folder_rename_file, false, rows, COUNT(rows));
 }
 
+static void test_open_below(void **state)
+{
+	static const struct {
+		const char *path, *reason;	/* NULL: it is opened */
+	} rows[] = {
+		{ "", NULL },
+		{ "a", NULL },
+		{ "a//b/", NULL },
+		{ "a/c", "cannot open the folder \"c\": No such file" },
+		{ "link/b", "\"link\" is a symbolic link" },
+		{ "a/file", "\"file\" is no folder" },
+	};
+	struct folder here = opened(".");
+
+	(void)state;
+	assert_int_equal(mkdir("a", 0700), 0);
+	assert_int_equal(mkdir("a/b", 0700), 0);
+	assert_int_equal(symlink("a", "link"), 0);
+	put("a/file", "");
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct error err = { 0 };
+		struct folder f;
+		bool ok = folder_open_below(&f, &here, rows[i].path, &err);
+
+		CHECK(rows[i].path, ok == !rows[i].reason);
+		CHECK(rows[i].path, ok || strstr(err.reason, rows[i].reason));
+		folder_close(&f);
+	}
+	assert_int_equal(access("a/c", F_OK), -1);
+	folder_close(&here);
+	check_rows();
+}
+
+static void test_exchange_and_replace(void **state)
+{
+	struct folder here = opened(".");
+	struct error err = { 0 };
+	bool able;
+
+	(void)state;
+	assert_int_equal(mkdir("a", 0700), 0);
+	assert_int_equal(mkdir("b", 0700), 0);
+	put("a/of a", "");
+	put("x", "new");
+	put("y", "old");
+	assert_true(folder_exchange(&here, "a", "b", &able, &err));
+	if (able)
+		assert_int_equal(access("b/of a", F_OK), 0);
+	assert_true(folder_replace_file(&here, "x", "y", &err));
+	assert_int_equal(access("x", F_OK), -1);
+	assert_false(folder_replace_file(&here, "x", "y", &err));
+	assert_string_equal(err.reason,
+			    "cannot make the name \"y\": "
+			    "No such file or directory");
+	folder_close(&here);
+}
+
 static void test_replace_file(void **state)
 {
 	static const struct {
@@ -313,6 +370,8 @@ int main(void)
 		IN_A_FOLDER(test_remove),
 		IN_A_FOLDER(test_rename),
 		IN_A_FOLDER(test_rename_file),
+		IN_A_FOLDER(test_open_below),
+		IN_A_FOLDER(test_exchange_and_replace),
 		IN_A_FOLDER(test_replace_file),
 	};
 

@@ -1,0 +1,170 @@
+/* claim.c - locked files that say who is at work */
+#define _GNU_SOURCE	/* F_OFD_SETLK */
+#include "convert/claim.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+static const char prefix[] = "claim-";
+
+enum { NAME_SIZE = sizeof(prefix) - 1 + CLAIM_ID_SIZE };
+
+static void print_name(char name[NAME_SIZE], const char *id)
+{
+	snprintf(name, NAME_SIZE, "%s%s", prefix, id);
+}
+
+static bool fail(const struct folder *in, struct error *err, const char *what)
+{
+	error_set_errno(err, "%s", what);
+	return error_in(err, in->path, NULL);
+}
+
+static bool lock(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return fcntl(fd, F_OFD_SETLK, &whole) == 0;
+}
+
+static bool choose_id(char id[CLAIM_ID_SIZE], struct error *err)
+{
+	uint64_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		return error_set_errno(err, "cannot get a random number");
+	snprintf(id, CLAIM_ID_SIZE, "%016" PRIx64, random);
+	return true;
+}
+
+/*
+ * Make a file and lock it.  Before it was locked somebody may have taken it
+ * for a dead one's, and have removed it: then *gone.
+ */
+static bool try_take(struct claim *claim, const struct folder *in,
+		     const char *name, bool *gone, struct error *err)
+{
+	struct stat st;
+
+	claim->fd = file_open_at(in->fd, name, O_RDWR | O_CREAT | O_EXCL |
+				 O_NOFOLLOW, 0666);
+	if (claim->fd < 0)
+		return fail(in, err, "cannot create a file here");
+	(void)lock(claim->fd);	/* where there are no locks, without */
+	if (fstat(claim->fd, &st) != 0) {
+		fail(in, err, "cannot look at a file here");
+		unlinkat(in->fd, name, 0);
+		close(claim->fd);
+		return false;
+	}
+	*gone = st.st_nlink == 0;
+	if (*gone)
+		close(claim->fd);
+	return true;
+}
+
+bool claim_take(struct claim *claim, const struct folder *in,
+		struct error *err)
+{
+	char name[NAME_SIZE];
+	bool ok, gone = false;
+
+	do {
+		ok = choose_id(claim->id, err);
+		print_name(name, claim->id);
+		ok = ok && try_take(claim, in, name, &gone, err);
+	} while (ok && gone);
+	if (!ok)
+		claim->id[0] = '\0';
+	return ok;
+}
+
+bool claim_release(struct claim *claim, const struct folder *in,
+		   struct error *err)
+{
+	char name[NAME_SIZE];
+	bool ok;
+
+	if (!claim->id[0])
+		return true;
+	print_name(name, claim->id);
+	ok = folder_remove_file(in, name, err);
+	close(claim->fd);
+	*claim = (struct claim){ 0 };
+	return ok;
+}
+
+static bool is_dead(const struct folder *in, const char *name)
+{
+	int fd = file_open_at(in->fd, name,
+			      O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+	bool dead = fd >= 0 && lock(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return dead;
+}
+
+static bool add_if_dead(struct dead_claims *dead, const struct folder *in,
+			const struct claim *own, const char *name,
+			struct error *err)
+{
+	const char *id = name + sizeof(prefix) - 1;
+	void *grown = dead->ids;
+
+	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 ||
+	    strlen(id) != CLAIM_ID_SIZE - 1 || strcmp(id, own->id) == 0 ||
+	    !is_dead(in, name))
+		return true;
+	if (!memory_grow(&grown, &dead->capacity, dead->count + 1,
+			 sizeof(*dead->ids), err))
+		return false;
+	dead->ids = grown;
+	memcpy(dead->ids[dead->count++], id, CLAIM_ID_SIZE);
+	return true;
+}
+
+bool claim_find_dead(struct dead_claims *dead, const struct folder *in,
+		     const struct claim *own, struct error *err)
+{
+	struct dirent *d;
+	bool ok = true;
+	DIR *list = folder_list(in, err);
+
+	*dead = (struct dead_claims){ 0 };
+	if (!list)
+		return false;
+	while (errno = 0, ok && (d = readdir(list)) != NULL)
+		ok = add_if_dead(dead, in, own, d->d_name, err);
+	if (ok && errno != 0)
+		ok = fail(in, err, "cannot read the folder");
+	closedir(list);
+	return ok;
+}
+
+void claim_remove_dead(struct dead_claims *dead, const struct folder *in)
+{
+	char name[NAME_SIZE];
+
+	for (size_t i = 0; i < dead->count; i++) {
+		print_name(name, dead->ids[i]);
+		unlinkat(in->fd, name, 0);
+	}
+}
+
+void claim_free_dead(struct dead_claims *dead)
+{
+	free(dead->ids);
+	*dead = (struct dead_claims){ 0 };
+}

@@ -1,0 +1,315 @@
+/* record.c - lines of the journal, written and read */
+#include "convert/record.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "formats/json.h"
+
+/* ---- written ---- */
+
+static bool add_text(struct digest *d, const char *text, struct error *err)
+{
+	return digest_add(d, text ? text : "", text ? strlen(text) + 1 : 1,
+			  err);
+}
+
+bool record_options(const struct settings *s, char hex[DIGEST_HEX_SIZE],
+		    struct error *err)
+{
+	const struct architecture_map *map = &s->architecture_map;
+	const char flags[] = { s->keep_prefix ? 'k' : '-',
+			       s->no_repair ? 'r' : '-', '\0' };
+	struct digest d = { 0 };
+	bool ok = digest_begin(&d, err) && add_text(&d, flags, err) &&
+		  add_text(&d, s->architecture, err) &&
+		  add_text(&d, s->class_path, err) &&
+		  add_text(&d, s->state_dict_key, err);
+
+	for (size_t i = 0; ok && i < s->init_kwargs.count; i++)
+		ok = add_text(&d, s->init_kwargs.values[i], err);
+	for (size_t i = 0; ok && i < map->count; i++)
+		ok = add_text(&d, map->lines[i].glob, err) &&
+		     digest_add(&d, map->lines[i].text,
+				map->lines[i].text_len, err) &&
+		     add_text(&d, NULL, err);
+	ok = ok && digest_end(&d, hex, err);
+	digest_discard(&d);
+	return ok;
+}
+
+void record_mtime(const struct timespec *t, char text[RECORD_MTIME_SIZE])
+{
+	snprintf(text, RECORD_MTIME_SIZE, "%" PRIdMAX ".%09ld",
+		 (intmax_t)t->tv_sec, t->tv_nsec);
+}
+
+static void put_time(struct json_writer *w)
+{
+	struct timespec now = { 0 };
+	char text[64];
+	struct tm tm;
+	size_t len = 0;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (gmtime_r(&now.tv_sec, &tm))
+		len = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text + len, sizeof(text) - len, ".%03ldZ",
+		 now.tv_nsec / 1000000);
+	json_put_string(w, "time", text);
+}
+
+static void put_members(struct json_writer *w, const struct member_facts *m)
+{
+	if (!m->weights_sha256[0])
+		return;
+	json_put_u64(w, "spec_bytes", m->spec_nbytes);
+	json_put_string(w, "spec_sha256", m->spec_sha256);
+	json_put_u64(w, "weights_bytes", m->weights_nbytes);
+	json_put_string(w, "weights_sha256", m->weights_sha256);
+}
+
+static void put_crcs(struct json_writer *w, const struct result *result)
+{
+	char hex[16];
+
+	if (result->crc_count == 0)
+		return;
+	json_open(w, "crc32", '[');
+	for (size_t i = 0; i < result->crc_count; i++) {
+		snprintf(hex, sizeof(hex), "%08" PRIx32, result->crcs[i].crc);
+		json_open(w, NULL, '[');
+		json_put_string(w, NULL, result->crcs[i].key);
+		json_put_string(w, NULL, hex);
+		json_close(w, ']');
+	}
+	json_close(w, ']');
+}
+
+static bool finish(struct json_writer *w)
+{
+	json_close(w, '}');
+	return !w->failed && buffer_append(w->out, "\n", 1, w->err);
+}
+
+bool record_print(struct buffer *line, const struct job *job,
+		  const struct result *result, const char *options,
+		  struct error *err)
+{
+	struct json_writer w = { .out = line, .err = err };
+	char mtime[RECORD_MTIME_SIZE];
+
+	record_mtime(&job->source->mtime, mtime);
+	json_open(&w, NULL, '{');
+	json_put_path(&w, "source", job->source->relative);
+	json_put_u64(&w, "size", job->source->nbytes);
+	json_put_string(&w, "mtime", mtime);
+	put_time(&w);
+	json_put_string(&w, "status", result_status_name(result->status));
+	json_put_string(&w, "options", options);
+	if (result->members.weights_sha256[0])
+		json_put_path(&w, "bundle", job->dest + job->root_len);
+	result_put_facts(&w, job, result);
+	put_members(&w, &result->members);
+	put_crcs(&w, result);
+	result_put_reason(&w, job, result);
+	result_put_notes(&w, result);
+	return finish(&w);
+}
+
+bool record_print_begin(struct buffer *line, const struct shard *shard,
+			size_t sources, struct error *err)
+{
+	struct json_writer w = { .out = line, .err = err };
+
+	json_open(&w, NULL, '{');
+	json_put_string(&w, "event", "begin");
+	put_time(&w);
+	json_put_u64(&w, "shard", shard->index);
+	json_put_u64(&w, "shards", shard->count);
+	json_put_u64(&w, "sources", sources);
+	return finish(&w);
+}
+
+bool record_print_end(struct buffer *line, size_t not_begun, struct error *err)
+{
+	struct json_writer w = { .out = line, .err = err };
+
+	json_open(&w, NULL, '{');
+	json_put_string(&w, "event", "end");
+	put_time(&w);
+	json_put_u64(&w, "not_begun", not_begun);
+	return finish(&w);
+}
+
+/* ---- read ---- */
+
+static const char *keep(struct arena *arena, const char *text,
+			struct error *err)
+{
+	return arena_copy(arena, text, strlen(text), err);
+}
+
+static bool get_text(const struct json_value *object, const char *key,
+		     struct arena *arena, const char **text,
+		     struct error *err)
+{
+	const char *value;
+
+	if (!json_get_string(object, key, &value, err))
+		return false;
+	*text = keep(arena, value, err);
+	return *text != NULL;
+}
+
+static int nibble(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' :
+	       c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The bytes of a path that is not UTF-8: json_put_path() wrote them. */
+static bool get_hex(const char *hex, struct arena *arena, const char **path,
+		    struct error *err)
+{
+	size_t len = strlen(hex) / 2;
+	char *bytes = arena_array(arena, len + 1, 1, err);
+
+	for (size_t i = 0; bytes && i < len; i++) {
+		int high = nibble(hex[2 * i]), low = nibble(hex[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
+					 "not hexadecimal");
+		bytes[i] = (char)(high * 16 + low);
+	}
+	*path = bytes;
+	return bytes != NULL;
+}
+
+static bool get_path(const struct json_value *object, const char *key,
+		     const char *hex_key, struct arena *arena,
+		     const char **path, struct error *err)
+{
+	const struct json_value *hex = json_find(object, hex_key);
+	const char *digits;
+
+	if (!hex)
+		return get_text(object, key, arena, path, err);
+	return json_to_string(hex, hex_key, &digits, err) &&
+	       get_hex(digits, arena, path, err);
+}
+
+static bool get_status(const struct json_value *object, enum status *status,
+		       struct error *err)
+{
+	const char *name;
+
+	if (!json_get_string(object, "status", &name, err))
+		return false;
+	for (*status = STATUS_CONVERTED; *status <= STATUS_FAILED; ++*status)
+		if (strcmp(name, result_status_name(*status)) == 0)
+			return true;
+	return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
+			 "unknown status \"%.50s\"", name);
+}
+
+static bool get_digest(const struct json_value *object, const char *key,
+		       char hex[DIGEST_HEX_SIZE], struct error *err)
+{
+	const char *text;
+
+	if (!json_get_string(object, key, &text, err))
+		return false;
+	if (strlen(text) != DIGEST_HEX_SIZE - 1)
+		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
+				 "%s is no SHA-256", key);
+	memcpy(hex, text, DIGEST_HEX_SIZE);
+	return true;
+}
+
+static bool get_bundle(struct record *r, const struct json_value *object,
+		       struct arena *arena, struct error *err)
+{
+	return get_path(object, "bundle", "bundle_hex", arena, &r->bundle,
+			err) &&
+	       json_get_u64(object, "spec_bytes", &r->members.spec_nbytes,
+			    err) &&
+	       json_get_u64(object, "weights_bytes",
+			    &r->members.weights_nbytes, err) &&
+	       get_digest(object, "spec_sha256", r->members.spec_sha256,
+			  err) &&
+	       get_digest(object, "weights_sha256",
+			  r->members.weights_sha256, err);
+}
+
+/* Numbers of a report that not all have. */
+static bool get_amounts(struct record *r, const struct json_value *object,
+			struct error *err)
+{
+	return !result_has_bundle(r->status) ||
+	       (json_get_u64(object, "bytes", &r->bundle_nbytes, err) &&
+		json_get_u64(object, "tensors", &r->tensor_count, err));
+}
+
+static bool get_reason(struct record *r, const struct json_value *object,
+		       struct arena *arena, struct error *err)
+{
+	const struct json_value *reason = json_find(object, "reason");
+	const char *text;
+
+	if (!reason || json_type(reason) == JSON_NULL)
+		return true;
+	if (!json_to_string(reason, "reason", &text, err))
+		return false;
+	r->reason = keep(arena, text, err);
+	return r->reason != NULL;
+}
+
+static bool get_source(struct record *r, const struct json_value *object,
+		       struct arena *arena, struct error *err)
+{
+	return get_path(object, "source", "source_hex", arena, &r->source,
+			err) &&
+	       json_get_u64(object, "size", &r->size, err) &&
+	       get_text(object, "mtime", arena, &r->mtime, err) &&
+	       get_text(object, "options", arena, &r->options, err) &&
+	       get_status(object, &r->status, err) &&
+	       get_amounts(r, object, err) &&
+	       get_reason(r, object, arena, err) &&
+	       (!json_find(object, "bundle") ||
+		get_bundle(r, object, arena, err));
+}
+
+static bool get_event(struct record *r, const struct json_value *object,
+		      struct error *err)
+{
+	const char *event;
+
+	if (!json_get_string(object, "event", &event, err))
+		return false;
+	r->kind = strcmp(event, "begin") == 0 ? RECORD_BEGIN : RECORD_END;
+	if (r->kind == RECORD_END)
+		return json_get_u64(object, "not_begun", &r->not_begun, err);
+	return json_get_u64(object, "shard", &r->shard, err) &&
+	       json_get_u64(object, "shards", &r->shards, err) &&
+	       json_get_u64(object, "sources", &r->sources, err);
+}
+
+bool record_parse(struct record *record, const char *line, size_t len,
+		  struct arena *arena, struct error *err)
+{
+	struct json_document doc = { 0 };
+	bool ok;
+
+	*record = (struct record){ 0 };
+	ok = json_parse(&doc, line, len, err) &&
+	     json_to_object(doc.root, "the line", err) &&
+	     get_text(doc.root, "time", arena, &record->time, err) &&
+	     (json_find(doc.root, "event") ?
+	      get_event(record, doc.root, err) :
+	      get_source(record, doc.root, arena, err));
+	json_free(&doc);
+	return ok;
+}

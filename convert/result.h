@@ -1,0 +1,97 @@
+/*
+ * result.h - what became of one source
+ *
+ * Written by one thread, read by others after it is final.  A zeroed struct is
+ * a source that was not begun.  Notes, reasons and keys may quote hostile
+ * text; whoever prints them escapes it.
+ */
+#ifndef CONVERT_RESULT_H
+#define CONVERT_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "convert/notes.h"
+#include "convert/plan.h"
+#include "formats/json.h"
+
+enum status {
+	STATUS_NONE,		/* not begun: the program was stopped */
+	STATUS_CONVERTED,
+	STATUS_KEPT,		/* an earlier run did it, and nothing changed */
+	STATUS_SKIPPED, STATUS_FAILED,
+	/* Of --check. */
+	STATUS_SAME, STATUS_DIFFERS, STATUS_MISSING
+};
+
+/* The two files of a bundle, not deflated. */
+struct member_facts {
+	uint64_t spec_nbytes, weights_nbytes;
+	char spec_sha256[DIGEST_HEX_SIZE];	/* "": not known */
+	char weights_sha256[DIGEST_HEX_SIZE];	/* likewise */
+};
+
+/* The CRC-32 of a tensor's bytes. */
+struct tensor_crc {
+	const char *key;
+	uint32_t crc;
+};
+
+struct result {
+	enum status status;
+	bool on_record;		/* the journal says so already */
+	const char *reason;	/* why it was skipped, in the notes' arena */
+	struct error *error;	/* malloc'ed; why it failed or where it
+				   differs, or NULL */
+	const char *era;	/* static, or NULL if not known */
+	const char *architecture_origin;	/* static, or NULL */
+	const struct map_line *map_line;	/* that gave it, or NULL */
+	size_t tensor_count;
+	uint64_t source_nbytes, bundle_nbytes;
+	struct member_facts members;	/* of what is in the bundle's place */
+	struct tensor_crc *crcs;	/* that were had for nothing; in the
+					   notes' arena, [crc_count] */
+	size_t crc_count;
+	struct notes notes;
+	struct notes repairs;	/* of the architecture */
+	struct notes globals;	/* that its pickle named */
+};
+
+/* "converted", "failed", ...: for people and programs. */
+const char *result_status_name(enum status status);
+
+/* Did the run fail, because of a source of this status? */
+bool result_is_bad(enum status status);
+
+/* Is there a bundle of it now that is known to be right? */
+bool result_has_bundle(enum status status);
+
+/* Keep a fault on the heap: most results have none, and it is large. */
+void result_keep_error(struct result *result, const struct error *err);
+
+/* It has failed, with this fault. */
+void result_fail(struct result *result, const struct job *job,
+		 const struct error *err);
+
+/* It is left as it is, for this reason, which is copied. */
+bool result_skip(struct result *result, const char *reason,
+		 struct error *err);
+
+/* What failed; 'room' is for a fault that there was no memory to keep. */
+const struct error *result_fault(const struct result *result,
+				 const struct job *job, struct error *room);
+
+/* Members of an object: what reports and the journal say alike. */
+void result_put_facts(struct json_writer *w, const struct job *job,
+		      const struct result *result);
+void result_put_reason(struct json_writer *w, const struct job *job,
+		       const struct result *result);
+void result_put_notes(struct json_writer *w, const struct result *result);
+void result_put_globals(struct json_writer *w, const struct result *result);
+
+void result_free(struct result *result);
+
+#endif
