@@ -36,21 +36,26 @@ BUILD_CF := -std=c11 -fopenmp -fvisibility=hidden $(WARN) $(SAN_CF) $(CFLAGS)
 # The helper's Python, in the order of its imports.
 HELPER_PY := $(patsubst %,convert/unpickler/%.py,inert tensors table restricted layouts state_dict find architecture answer)
 
-PROGRAMS := mpt-convert mpt-unpickler mpt-validate
+PROGRAMS := mpt-convert mpt-unpickler mpt-validate mpt-inspect
 sources = $(wildcard $(addsuffix /*.c,$1))
 objs = $(patsubst %.c,$B/%.o,$(call sources,$1))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(call sources,tests/unit))
 DRIVERS := $(patsubst tests/drivers/%.c,$B/tests/drivers/%,$(call sources,tests/drivers))
-FAULTY := $(addprefix $B/tests/faults/,mpt-convert mpt-validate)
+FAULTY := $(addprefix $B/tests/faults/,mpt-convert mpt-validate mpt-inspect)
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ:%=$B/tests/fuzz/fuzz_%)
-SRC := $(call sources,base formats convert convert/unpickler validate tests/unit tests/drivers tests/faults tests/mischief tests/fuzz)
+SRC := $(call sources,base formats convert convert/unpickler validate inspect tests/unit tests/drivers tests/faults tests/mischief tests/fuzz)
 
 all: $(addprefix $B/,$(PROGRAMS))		## build the programs
 
 $B/mpt-convert: $(call objs,convert formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 $B/mpt-validate: $(call objs,validate formats base)
+	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
+# What opens bundles and legacy checkpoints is that of the other programs.
+INSPECT := $(call objs,inspect) $B/validate/find.o $B/validate/open.o $(patsubst %.c,$B/%.o,$(wildcard convert/load*.c)) \
+	$(addprefix $B/convert/,checkpoint.o gather.o helper.o limits.o notes.o recall.o relay.o sink.o storages.o unpickle.o unpickle_answer.o)
+$B/mpt-inspect: $(INSPECT) $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 HELPER := $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o \
 	$(patsubst %.c,$B/%.o,$(wildcard formats/pickle*.c)) $B/base/error.o $B/base/memory.o $B/base/text.o
@@ -72,12 +77,15 @@ $B/tests/mischief/mpt-unpickler: $(HELPER) $B/tests/mischief/mischief.o
 # The programs again; a test can let any call of the system fail in these.
 $B/tests/faults/mpt-convert: $(call objs,convert)
 $B/tests/faults/mpt-validate: $(call objs,validate)
+$B/tests/faults/mpt-inspect: $(INSPECT)
 $(FAULTY): $(call objs,formats base tests/faults) tests/faults/wrapped | $B/mpt-unpickler
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,@tests/faults/wrapped $(PKG_LD)
 	ln -sf ../../mpt-unpickler $(@D)
 $(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
-$B/tests/drivers/convert_paced: $(call objs,convert)
+$B/tests/drivers/convert_paced: $(call objs,convert) | $B/tests/drivers/mpt-unpickler
+$B/tests/drivers/mpt-unpickler: | $B/mpt-unpickler
+	ln -s ../../mpt-unpickler $@
 $B/tests/drivers/validate_weights: $(filter-out %/main.o,$(call objs,validate))
 $B/tests/drivers/convert_paced: TEST_LD = -Wl,--wrap=pwrite,--wrap=clock_gettime
 $B/tests/drivers/validate_paced: $(call objs,validate)
@@ -107,7 +115,7 @@ fuzzers: $(FUZZERS)
 
 # One file at a time: release 14 mixes up the va_lists of several.
 tidy:						## clang-tidy on the sources, with no findings
-	printf '%s\n' $(call sources,base formats convert validate) | xargs -P2 -I@ \
+	printf '%s\n' $(call sources,base formats convert validate inspect) | xargs -P2 -I@ \
 		clang-tidy-14 --quiet @ -- -std=c11 -fopenmp $(BUILD_PP)
 fuzz: fuzz-build				## fuzz each parser for FUZZ_SECONDS (clang)
 	$(MAKE) -k -j2 $(FUZZ:%=fuzz-%)
@@ -140,14 +148,14 @@ bench-quick: all $(BENCH)			## the same on less, in a minute
 
 install: all					## install under $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man1
-	install $B/mpt-convert $B/mpt-validate $(DESTDIR)$(bindir)
+	install $B/mpt-convert $B/mpt-validate $B/mpt-inspect $(DESTDIR)$(bindir)
 	install $B/mpt-unpickler $(DESTDIR)$(libexecdir)
 	install -m 644 man/*.1 $(DESTDIR)$(mandir)/man1
 	install -d $(DESTDIR)$(datadir)/cluster
 	install -m 644 cluster/*.yaml $(DESTDIR)$(datadir)/cluster
 	install cluster/*.sbatch $(DESTDIR)$(datadir)/cluster
 uninstall:					## remove what install put there
-	rm -f $(addprefix $(DESTDIR)$(bindir)/,mpt-convert mpt-validate)
+	rm -f $(addprefix $(DESTDIR)$(bindir)/,mpt-convert mpt-validate mpt-inspect)
 	rm -f $(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(wildcard man/*.1))
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 clean:						## remove $B

@@ -2,6 +2,8 @@
 
 usage: compare.py [--quick] [--record] [CASE ...]
 
+Without a CASE all are run, and linear.py after them unless it is to be quick.
+
 The contestants of a case take turns, in another order each round, so that what the
 machine does besides falls on all alike; ratios are taken within a round.  Whoever writes
 bundles writes into an empty folder on tmpfs, from sources that are in memory already,
@@ -21,11 +23,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import corpus
+import linear
 import results
 from results import CORES, LIMIT, OURS, Goal, Took
 
 HERE = Path(__file__).resolve().parent
 ROUNDS, QUICK_ROUNDS = 7, 3
+LINEAR = "linear"       # the case that linear.py is
 
 # Words in braces: see Runner.places.
 CONVERT = "{build}/mpt-convert {case}/sources -o {out} --quiet -j {cores}"
@@ -156,7 +160,8 @@ class Runner:
 
     def play(self, rounds, only):
         """What each contestant took in each round, by name."""
-        names = [name for name in self.match.contestants if not only or name in only]
+        wanted = [OURS, *(only or self.match.contestants)]
+        names = [name for name in self.match.contestants if name in wanted]
         took = {name: [] for name in names}
         self.prepare()
         for number in range(rounds):
@@ -170,11 +175,6 @@ class Runner:
         return took
 
 
-def has_zip_output(build):
-    asked = [build / "mpt-convert", "--help"]
-    return "--format" in subprocess.run(asked, capture_output=True, text=True).stdout
-
-
 def size_texts(names, quick):
     for name in dict.fromkeys(MATCHES[name].case for name in names):
         case = corpus.CASES[name]
@@ -182,10 +182,9 @@ def size_texts(names, quick):
         yield f"{name}: {size.files} x {size.nbytes // corpus.MIB} MiB of {case.eras}"
 
 
-def compare(names, arguments):
+def compare(names, rounds, arguments):
     """Returns the rows of the table, and whether all goals were reached."""
     table, all_good = [], True
-    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
     arguments.scratch.mkdir(parents=True, exist_ok=True)
     try:
         for name in names:
@@ -198,14 +197,13 @@ def compare(names, arguments):
             all_good &= good
     finally:
         shutil.rmtree(arguments.scratch)
-    if arguments.record:
-        results.record(table, size_texts(names, arguments.quick), rounds)
     return table, all_good
 
 
-def main():
+def parse():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(MATCHES))
+    cases = ", ".join([*MATCHES, LINEAR])
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=cases)
     parser.add_argument("--build", type=Path, default=HERE.parent / "build")
     parser.add_argument("--corpus", type=Path, help="folder (default: in build)")
     parser.add_argument("--scratch", type=Path, default="/dev/shm/mpt-bench")
@@ -217,14 +215,28 @@ def main():
     arguments.build = arguments.build.resolve()
     kind = "quick" if arguments.quick else "full"
     arguments.corpus = arguments.corpus or arguments.build / "bench" / kind
-    names = arguments.cases or list(MATCHES)
-    if "zip" in names and not has_zip_output(arguments.build):
-        names.remove("zip")
+    if not arguments.cases:
+        arguments.cases = [*MATCHES] if arguments.quick else [*MATCHES, LINEAR]
+    return arguments
+
+
+def main():
+    arguments = parse()
+    names = [name for name in arguments.cases if name != LINEAR]
+    rounds = arguments.rounds or (QUICK_ROUNDS if arguments.quick else ROUNDS)
     cases = {MATCHES[name].case for name in names}
     corpus.make(arguments.corpus, sorted(cases), arguments.quick)
-    table, good = compare(names, arguments)
+    table, good = compare(names, rounds, arguments)
     print(results.plain(table))
-    return 0 if good or arguments.quick else 1
+    growth, grows_well = [], True
+    if LINEAR in arguments.cases:
+        growth, grows_well = linear.measure_all(arguments.build, arguments.scratch.parent)
+        print(results.plain(growth, results.GROWTH_HEAD))
+    if arguments.record:
+        command = " ".join(["bench/compare.py", *sys.argv[1:]])
+        sizes = size_texts(names, arguments.quick)
+        results.record(command, table, sizes, rounds, growth)
+    return 0 if (good and grows_well) or arguments.quick else 1
 
 
 if __name__ == "__main__":

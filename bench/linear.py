@@ -20,6 +20,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 import mpt_zip  # noqa: E402
+import results  # noqa: E402
 
 TENSORS = 1_000, 5_000, 20_000
 FILES = 10_000, 20_000, 50_000, 100_000
@@ -83,10 +84,10 @@ def run(build, scratch, arguments):
     return wall, cpu, rss_kib / 1024
 
 
-def measure(build, scratch, row):
-    """Prints the lines of one kind; whether it is linear, and fast enough."""
-    name, sizes, make, arguments, seconds = row
-    least, good = None, True
+def measure(build, scratch, kind):
+    """The rows of one kind.  Their last cell says if it is not linear, or too slow."""
+    name, sizes, make, arguments, seconds = kind
+    least = None
     for count in sizes:
         shutil.rmtree(scratch / "in", ignore_errors=True)
         make(scratch / "in", count)
@@ -94,13 +95,21 @@ def measure(build, scratch, row):
         wall, cpu, rss = map(min, zip(*runs))
         each, verdict = cpu / count, ""
         if least and each > KNEE * least:
-            verdict, good = "KNEE", False
+            verdict = "**knee**"
         least = min(each, least or each)
         if seconds and count == sizes[-1] and wall >= seconds:
-            verdict, good = f"SLOW, {seconds:g} s are the limit", False
-        print(f"{name:28} {count:7} {wall:8.3f} {cpu:8.3f} {each * 1e6:8.1f} {rss:8.0f}  "
-              f"{verdict}".rstrip(), flush=True)
-    return good
+            verdict = f"**slow**, {seconds:g} s are the limit"
+        yield (
+            name, f"{count:,}", f"{wall:.3f}", f"{cpu:.3f}", f"{each * 1e6:.1f}",
+            f"{rss:.0f}", verdict,
+        )  # fmt: skip
+
+
+def measure_all(build, scratch):
+    """The rows of the table, and whether all is linear and fast enough."""
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        rows = [row for kind in TABLE for row in measure(build, Path(folder), kind)]
+    return rows, not any(row[-1] for row in rows)
 
 
 def main():
@@ -108,10 +117,9 @@ def main():
     parser.add_argument("--build", type=Path, default=HERE.parent / "build")
     parser.add_argument("--scratch", type=Path, default="/dev/shm")
     arguments = parser.parse_args()
-    print(f"{'':28} {'number':>7} {'seconds':>8} {'CPU s':>8} {'us each':>8} {'RSS MiB':>8}")
-    with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
-        good = [measure(arguments.build, Path(scratch), row) for row in TABLE]
-    return 0 if all(good) else 1
+    rows, good = measure_all(arguments.build, arguments.scratch)
+    print(results.plain(rows, results.GROWTH_HEAD))
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

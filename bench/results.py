@@ -13,6 +13,7 @@ RESULTS = Path(__file__).resolve().parent / "RESULTS.md"
 CORES = len(os.sched_getaffinity(0))
 OURS, LIMIT = "mpt-bundle", "limit"
 HEAD = "case", "", "seconds", "CPU s", "RSS MiB", "times", "of CPU", "goal"
+GROWTH_HEAD = "cost of", "number", "seconds", "CPU s", "us each", "RSS MiB", ""
 
 
 class Took(NamedTuple):
@@ -55,7 +56,7 @@ def own_goals(match, took):
     if match.seconds:
         limit = match.seconds
         yield f"<= {limit * 1e3:g} ms", median(took[OURS], "wall") <= limit
-    if match.no_larger_than:
+    if match.no_larger_than in took:
         other = took[match.no_larger_than][0].written
         yield "no larger", took[OURS][0].written <= other
 
@@ -95,14 +96,14 @@ def rows_of(match, took):
     return [cells for cells, _ in rows], all(good for _, good in rows)
 
 
-def plain(rows):
-    widths = [max(len(row[i]) for row in [HEAD, *rows]) for i in range(len(HEAD))]
-    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [HEAD, *rows]]
+def plain(rows, head=HEAD):
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in [head, *rows]]
     return "\n".join(lines)
 
 
-def markdown(rows):
-    lines = [HEAD, ("---",) * len(HEAD), *rows]
+def markdown(rows, head=HEAD):
+    lines = [head, ("---",) * len(head), *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 
@@ -120,7 +121,7 @@ def machine():
 
 TEXT = """# Results
 
-Written by `make bench`; see the head of `compare.py`.
+Written by `{command}`; see the heads of `compare.py` and `linear.py`.
 
 {date}, {rounds} rounds, on {machine}.
 {sizes}.
@@ -137,9 +138,19 @@ of the largest process. Sources are in memory, outputs on tmpfs, and what all bu
 
 {table}"""
 
+GROWTH = """
+The cost must grow with the number of tensors in a file, and of files in a tree of which a
+dry run opens all checkpoints, and no faster; the least of several runs.
 
-def record(rows, sizes, rounds):
-    RESULTS.write_text(TEXT.format(
-        date=datetime.date.today().isoformat(), machine=machine(), rounds=rounds,
-        sizes=";\n".join(sizes), table=markdown(rows),
-    ))  # fmt: skip
+{table}"""
+
+
+def record(command, rows, sizes, rounds, growth):
+    """The table of a comparison, and that of linear.py if it was run."""
+    text = TEXT.format(
+        command=command, date=datetime.date.today().isoformat(), machine=machine(),
+        rounds=rounds, sizes=";\n".join(sizes), table=markdown(rows),
+    )  # fmt: skip
+    if growth:
+        text += GROWTH.format(table=markdown(growth, GROWTH_HEAD))
+    RESULTS.write_text(text)

@@ -8,6 +8,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "convert/group.h"
+#include "convert/relay.h"
 
 /* What the threads share.  Of it they write their jobs' results only. */
 struct batch {
@@ -43,6 +44,7 @@ static bool prepare(const struct batch *b, struct worker *w,
 	w->scratch.helper.no_sandbox = settings->no_sandbox;
 	w->scratch.helper.timeout_s = settings->timeout_s;
 	w->scratch.max_expansion = settings->max_expansion;
+	w->scratch.threads = b->threads;
 	return true;
 }
 
@@ -138,13 +140,22 @@ static void work(struct batch *b)
 	scratch_free(&w.scratch);
 }
 
+/* One file can keep several threads busy. */
+static bool has_large(const struct plan *plan)
+{
+	return plan->count > 0 &&
+	       plan->jobs[plan->order[0]].source->nbytes >= RELAY_LARGE;
+}
+
 static unsigned choose_threads(const struct conversion *cv)
 {
 	unsigned threads = cv->settings->jobs ? cv->settings->jobs :
 						cpus_allowed();
 	size_t count = cv->plan->count;
 
-	return threads <= count ? threads : count ? (unsigned)count : 1;
+	if (threads <= count || has_large(cv->plan))
+		return threads;
+	return count ? (unsigned)count : 1;
 }
 
 bool batch_run(const struct conversion *cv, struct journals *journals,

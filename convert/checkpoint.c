@@ -7,6 +7,7 @@
 
 #include "convert/limits.h"
 #include "convert/load.h"
+#include "convert/relay.h"
 #include "formats/bundle.h"
 
 bool scratch_init(struct scratch *s, const char *spill_folder,
@@ -108,10 +109,20 @@ bool checkpoint_copy(struct checkpoint *c,
 		     struct sink *sink, struct scratch *scratch,
 		     struct error *err)
 {
+	bool inflates = c->stream != NULL;
+	bool relayed = (inflates || sink->observer.write) &&
+		       relay_pays(scratch->threads, layout->file_nbytes);
+	struct relay relay;
+	bool ok;
+
 	sink->work = &scratch->work;
 	progress_want(sink->work, layout->file_nbytes);
-	return c->copy(c, layout, sink, scratch, err) &&
-	       file_check_unchanged(&c->file, err);
+	if (relayed)
+		sink_use_relay(sink, &relay, inflates);
+	ok = c->copy(c, layout, sink, scratch, err) &&
+	     sink_flush(sink, err);
+	ok = sink_leave_relay(sink, err) && ok;
+	return ok && file_check_unchanged(&c->file, err);
 }
 
 bool checkpoint_copies_in_order(const struct checkpoint *c,

@@ -42,6 +42,8 @@ struct scratch {
 	const char *spill_folder;	/* for unnamed temporary files */
 	const char *state_dict_path;	/* which to take of several, or NULL */
 	struct progress_work work;	/* the file that is read */
+	unsigned threads;	/* of the batch: those that are idle help with
+				   a large file */
 };
 
 #define SCRATCH_BUFFER_SIZE (1u << 20)
@@ -98,9 +100,9 @@ bool checkpoint_open(struct checkpoint *c, const char *path,
 		     struct scratch *scratch, struct error *err);
 
 /*
- * Write every tensor to the place the layout gives it.  Checksums of the
- * source are verified on the way, so what was written counts only if this
- * returns true.  May be called once.
+ * Write every tensor to the place the layout gives it, with the help of idle
+ * threads if that is much.  Checksums of the source are verified on the way, so
+ * what was written counts only if this returns true.  May be called once.
  */
 bool checkpoint_copy(struct checkpoint *c,
 		     const struct safetensors_layout *layout,

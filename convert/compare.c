@@ -262,7 +262,7 @@ static bool compare_write(void *to, uint64_t offset, const void *buf,
 
 struct writer compare_writer(struct compare *c)
 {
-	return (struct writer){ compare_write, c };
+	return (struct writer){ .write = compare_write, .to = c };
 }
 
 void compare_end(const struct compare *c, struct error *difference)

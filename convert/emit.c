@@ -201,23 +201,21 @@ bool emit_discard(struct written *w, struct error *err)
 	return ok;
 }
 
-/* A writer that computes the digest of what comes in order. */
+/* The digest of what was written, as long as it came in order. */
 struct digesting {
-	struct writer to;
 	struct digest digest;
 	uint64_t next;		/* offset; what is before was added */
 	bool in_order;
 };
 
-static bool write_and_digest(void *to, uint64_t offset, const void *buf,
-			     size_t len, struct error *err)
+static bool add_to_digest(void *to, uint64_t offset, const void *buf,
+			  size_t len, struct error *err)
 {
 	struct digesting *d = to;
 
 	d->in_order = d->in_order && offset == d->next;
 	d->next = offset + len;
-	return (!d->in_order || digest_add(&d->digest, buf, len, err)) &&
-	       writer_write(&d->to, offset, buf, len, err);
+	return !d->in_order || digest_add(&d->digest, buf, len, err);
 }
 
 bool emit_copy_weights(struct writer to, struct checkpoint *c,
@@ -225,16 +223,15 @@ bool emit_copy_weights(struct writer to, struct checkpoint *c,
 		       struct scratch *scratch, char sha256[DIGEST_HEX_SIZE],
 		       struct error *err)
 {
-	struct digesting digesting = { .to = to, .in_order = true };
-	struct sink sink = sink_over(
-		(struct writer){ write_and_digest, &digesting },
-		scratch->buffer, SCRATCH_BUFFER_SIZE);
-	bool ok = digest_begin(&digesting.digest, err) &&
-		  sink_write(&sink, layout->header.data, layout->header.len,
-			     err) &&
-		  checkpoint_copy(c, layout, &sink, scratch, err) &&
-		  sink_flush(&sink, err);
+	struct digesting digesting = { .in_order = true };
+	struct sink sink = sink_over(to, scratch->buffer, SCRATCH_BUFFER_SIZE);
+	bool ok;
 
+	sink.observer = (struct writer){ add_to_digest, &digesting };
+	ok = digest_begin(&digesting.digest, err) &&
+	     sink_write(&sink, layout->header.data, layout->header.len, err) &&
+	     checkpoint_copy(c, layout, &sink, scratch, err) &&
+	     sink_flush(&sink, err);
 	sha256[0] = '\0';
 	if (ok && digesting.in_order && digesting.next == layout->file_nbytes)
 		ok = digest_end(&digesting.digest, sha256, err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/interrupt.h"
+#include "convert/relay.h"
 
 bool load_member(const struct zip *zip, const struct zip_member *member,
 		 const struct reader *bytes, size_t limit, char **data,
@@ -35,6 +36,22 @@ bool load_member(const struct zip *zip, const struct zip_member *member,
 	return ok;
 }
 
+bool load_inflated(struct zip_stream *stream, uint64_t nbytes,
+		   struct sink *sink, struct error *err)
+{
+	while (nbytes > 0) {
+		size_t n = nbytes < SIZE_MAX ? (size_t)nbytes : SIZE_MAX;
+		uint8_t *room = sink_reserve(sink, &n, err);
+
+		if (!room || !interrupt_check(err) ||
+		    !zip_stream_read(stream, room, n, err))
+			return false;
+		sink_commit(sink, n);
+		nbytes -= n;
+	}
+	return true;
+}
+
 static bool open_spill(struct checkpoint *c, const struct scratch *scratch,
 		       struct error *err)
 {
@@ -42,17 +59,18 @@ static bool open_spill(struct checkpoint *c, const struct scratch *scratch,
 	       file_create_unnamed(&c->spill, scratch->spill_folder, err);
 }
 
-static bool append_spill(struct checkpoint *c, const void *bytes, size_t len,
-			 struct error *err)
+/* Room for so many bytes behind those that it holds. */
+static bool extend_spill(struct checkpoint *c, const struct scratch *scratch,
+			 uint64_t len, struct error *err)
 {
+	if (!open_spill(c, scratch, err))
+		return false;
 	if (len > c->tensors_limit - c->spill_used)
 		return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
 				 "it inflates to over %" PRIu64 " bytes, the "
 				 "limit for a file of %" PRIu64
 				 " (--max-expansion)", c->tensors_limit,
 				 c->file.size);
-	if (!file_write(&c->spill, c->spill_used, bytes, len, err))
-		return false;
 	c->spill_used += len;
 	c->spill.size = c->spill_used;
 	return true;
@@ -71,8 +89,10 @@ bool load_spill_bytes(struct checkpoint *c, const uint8_t *bytes, size_t len,
 		      struct scratch *scratch, struct reader *spilled,
 		      struct error *err)
 {
-	return open_spill(c, scratch, err) &&
-	       append_spill(c, bytes, len, err) &&
+	uint64_t at = c->spill_used;
+
+	return extend_spill(c, scratch, len, err) &&
+	       file_write(&c->spill, at, bytes, len, err) &&
 	       show_spilled(c, len, spilled, err);
 }
 
@@ -101,23 +121,23 @@ static bool spill_member(struct checkpoint *c, struct zip_stream *stream,
 			 uint64_t len, struct scratch *scratch,
 			 struct reader *spilled, struct error *err)
 {
-	uint64_t left = len;
+	uint64_t at = c->spill_used;
+	struct relay relay;
+	struct sink sink;
+	bool ok;
 
-	if (!open_spill(c, scratch, err))
+	if (!extend_spill(c, scratch, len, err))
 		return false;
-	while (left > 0) {
-		size_t n = left < SCRATCH_BUFFER_SIZE ? (size_t)left
-						      : SCRATCH_BUFFER_SIZE;
-
-		if (!interrupt_check(err) ||
-		    !zip_stream_read(stream, scratch->buffer, n, err) ||
-		    !append_spill(c, scratch->buffer, n, err))
-			return false;
-		progress_moved(&scratch->work, n);
-		left -= n;
-	}
-	return zip_stream_finish(stream, err) &&
-	       show_spilled(c, len, spilled, err);
+	sink = sink_over(file_writer(&c->spill), scratch->buffer,
+			 SCRATCH_BUFFER_SIZE);
+	sink.work = &scratch->work;
+	if (relay_pays(scratch->threads, len))
+		sink_use_relay(&sink, &relay, true);
+	ok = sink_seek(&sink, at, err) &&
+	     load_inflated(stream, len, &sink, err) &&
+	     zip_stream_finish(stream, err) && sink_flush(&sink, err);
+	ok = sink_leave_relay(&sink, err) && ok;
+	return ok && show_spilled(c, len, spilled, err);
 }
 
 bool load_spill_member(struct checkpoint *c, const struct zip *zip,

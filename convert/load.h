@@ -56,6 +56,10 @@ bool load_member(const struct zip *zip, const struct zip_member *member,
 		 const struct reader *bytes, size_t limit, char **data,
 		 size_t *len, struct error *err);
 
+/* The next bytes of a stream, to a sink. */
+bool load_inflated(struct zip_stream *stream, uint64_t nbytes,
+		   struct sink *sink, struct error *err);
+
 /* Put bytes into the checkpoint's unnamed temporary file; show them there. */
 bool load_spill_bytes(struct checkpoint *c, const uint8_t *bytes, size_t len,
 		      struct scratch *scratch, struct reader *spilled,

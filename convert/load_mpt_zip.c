@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/interrupt.h"
 #include "formats/architecture.h"
 
 static const char weights_name[] = "weights.safetensors";
@@ -24,22 +23,6 @@ static int by_start(const void *a, const void *b)
 	if (x->start != y->start)
 		return x->start < y->start ? -1 : 1;
 	return x->nbytes < y->nbytes ? -1 : x->nbytes > y->nbytes;
-}
-
-static bool copy_tensor(struct zip_stream *stream, uint64_t left,
-			struct sink *sink, struct error *err)
-{
-	while (left > 0) {
-		size_t n = left < SIZE_MAX ? (size_t)left : SIZE_MAX;
-		uint8_t *room = sink_reserve(sink, &n, err);
-
-		if (!room || !interrupt_check(err) ||
-		    !zip_stream_read(stream, room, n, err))
-			return false;
-		sink_commit(sink, n);
-		left -= n;
-	}
-	return true;
 }
 
 static bool copy_stream(struct checkpoint *c,
@@ -64,7 +47,7 @@ static bool copy_stream(struct checkpoint *c,
 		if (sorted[i]->nbytes == 0)
 			continue;
 		if (!sink_seek(sink, layout->header.len + begin, err) ||
-		    !copy_tensor(c->stream, sorted[i]->nbytes, sink, err))
+		    !load_inflated(c->stream, sorted[i]->nbytes, sink, err))
 			goto done;
 	}
 	ok = zip_stream_finish(c->stream, err);

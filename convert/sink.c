@@ -9,23 +9,88 @@ struct sink sink_over(struct writer to, uint8_t *buffer, size_t capacity)
 			      .capacity = capacity };
 }
 
-bool sink_flush(struct sink *s, struct error *err)
+static bool show(const struct sink *s, uint64_t offset, const void *buf,
+		 size_t len, struct error *err)
 {
-	if (s->used > 0 &&
-	    !writer_write(&s->to, s->offset, s->buffer, s->used, err))
+	return !s->observer.write ||
+	       writer_write(&s->observer, offset, buf, len, err);
+}
+
+/* What the relay does with a buffer. */
+static bool relayed(void *to, uint64_t offset, const void *buf, size_t len,
+		    struct error *err)
+{
+	const struct sink *s = to;
+
+	return (!s->relay_writes ||
+		writer_write(&s->to, offset, buf, len, err)) &&
+	       show(s, offset, buf, len, err);
+}
+
+static bool relay_buffer(struct sink *s, struct error *err)
+{
+	uint8_t *next = NULL;
+
+	if (s->relay_writes ||
+	    writer_write(&s->to, s->offset, s->buffer, s->used, err))
+		next = relay_pass(s->relay, s->offset, s->used, err);
+	if (next)
+		s->buffer = next;
+	return next != NULL;
+}
+
+static bool write_buffer(struct sink *s, struct error *err)
+{
+	if (!writer_write(&s->to, s->offset, s->buffer, s->used, err) ||
+	    !show(s, s->offset, s->buffer, s->used, err))
 		return false;
 	if (s->work)
 		progress_moved(s->work, s->used);
+	return true;
+}
+
+/* Empty the buffer, or get an empty one for it. */
+static bool pass_on(struct sink *s, struct error *err)
+{
+	if (s->used > 0 &&
+	    !(s->relay ? relay_buffer(s, err) : write_buffer(s, err)))
+		return false;
 	s->offset += s->used;
 	s->used = 0;
 	return true;
+}
+
+bool sink_flush(struct sink *s, struct error *err)
+{
+	return pass_on(s, err) && (!s->relay || relay_wait(s->relay, err));
+}
+
+void sink_use_relay(struct sink *s, struct relay *relay, bool writes)
+{
+	const struct writer to = { .write = relayed, .to = s };
+
+	s->relay_writes = writes;
+	if (relay_open(relay, to, s->buffer, s->capacity, s->work))
+		s->relay = relay;
+}
+
+bool sink_leave_relay(struct sink *s, struct error *err)
+{
+	struct relay *relay = s->relay;
+
+	if (!relay)
+		return true;
+	s->relay = NULL;
+	s->buffer = relay->loads[0].buffer;
+	s->used = 0;
+	return relay_close(relay, err);
 }
 
 bool sink_seek(struct sink *s, uint64_t offset, struct error *err)
 {
 	if (offset == s->offset + s->used)
 		return true;
-	if (!sink_flush(s, err))
+	if (!pass_on(s, err))
 		return false;
 	s->offset = offset;
 	return true;
@@ -36,7 +101,7 @@ uint8_t *sink_reserve(struct sink *s, size_t *len, struct error *err)
 	size_t left = s->capacity - s->used;
 
 	if (left == 0) {
-		if (!sink_flush(s, err))
+		if (!pass_on(s, err))
 			return NULL;
 		left = s->capacity;
 	}

@@ -121,14 +121,15 @@ static bool keep_globals(struct checkpoint *c,
 static bool ask(struct scratch *scratch, const struct pickle_request *request,
 		struct pickle_index *index, struct error *err)
 {
-	struct recall *recall = &scratch->recall;
+	const struct recall_answer *known = recall_find(&scratch->recall,
+							request);
 
-	if (recall_has(recall, request))
-		return pickle_index_parse(index, recall->answer,
-					  recall->answer_len, err);
+	if (known)
+		return pickle_index_parse(index, known->answer,
+					  known->answer_len, err);
 	return unpickle_index(&scratch->helper, request, index, err) &&
-	       recall_keep(recall, request, index->answer, index->answer_len,
-			   err);
+	       recall_keep(&scratch->recall, request, index->answer,
+			   index->answer_len, err);
 }
 
 bool storages_index(struct checkpoint *c, enum unpickler_layout layout,

@@ -262,14 +262,28 @@ static bool read_on(void *source, void *buf, size_t len, struct error *err)
 	return true;
 }
 
+static struct bundle_stream stream_over(struct place *place)
+{
+	return (struct bundle_stream){ .read = read_on,
+				       .source = place,
+				       .size = place->reader->size,
+				       .stored_nbytes = place->reader->size };
+}
+
+bool bundle_read_header_at(struct safetensors_header *header,
+			   const struct reader *r, struct error *err)
+{
+	struct place place = { .reader = r };
+	const struct bundle_stream stream = stream_over(&place);
+
+	return bundle_read_header(header, &stream, err);
+}
+
 bool bundle_check_weights_at(struct safetensors_header *header,
 			     const struct reader *r, struct error *err)
 {
 	struct place place = { .reader = r };
-	const struct bundle_stream stream = { .read = read_on,
-					      .source = &place,
-					      .size = r->size,
-					      .stored_nbytes = r->size };
+	const struct bundle_stream stream = stream_over(&place);
 
 	return bundle_check_weights(header, &stream, err);
 }

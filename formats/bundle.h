@@ -112,7 +112,9 @@ bool bundle_check_weights(struct safetensors_header *header,
 			  const struct bundle_stream *stream,
 			  struct error *err);
 
-/* The same for a reader. */
+/* The same two for a reader. */
+bool bundle_read_header_at(struct safetensors_header *header,
+			   const struct reader *r, struct error *err);
 bool bundle_check_weights_at(struct safetensors_header *header,
 			     const struct reader *r, struct error *err);
 

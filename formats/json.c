@@ -126,6 +126,15 @@ bool json_to_u64(const struct json_value *v, const char *what,
 	return true;
 }
 
+bool json_to_real(const struct json_value *v, const char *what,
+		  double *value_out, struct error *err)
+{
+	if (!check_type(v, what, JSON_NUMBER, err))
+		return false;
+	*value_out = node(v)->valuedouble;
+	return true;
+}
+
 bool json_to_bool(const struct json_value *v, const char *what,
 		  bool *value_out, struct error *err)
 {

@@ -81,6 +81,10 @@ bool json_to_array(const struct json_value *v, const char *what,
 bool json_to_object(const struct json_value *v, const char *what,
 		    struct error *err);
 
+/* Any number, as the double that readers make of it: 1e999 is infinite. */
+bool json_to_real(const struct json_value *v, const char *what, double *value,
+		  struct error *err);
+
 /* The same for the value of a key that must be there. */
 bool json_get_string(const struct json_value *object, const char *key,
 		     const char **value, struct error *err);
@@ -92,6 +96,18 @@ bool json_get_array(const struct json_value *object, const char *key,
 		    const struct json_value **value, struct error *err);
 bool json_get_object(const struct json_value *object, const char *key,
 		     const struct json_value **value, struct error *err);
+
+/* The members of an object, sorted by key: malloc'ed, [*count]. */
+bool json_sort_members(const struct json_value *object,
+		       const struct json_value ***members, size_t *count,
+		       struct error *err);
+
+/*
+ * Are two values the same to a reader?  The order of an object's members is
+ * nothing to it, nor how a number is spelt.  False for lack of memory only.
+ */
+bool json_equal(const struct json_value *a, const struct json_value *b,
+		bool *equal, struct error *err);
 
 /*
  * Append text in quotes with the fewest escapes, as pydantic and serde write
@@ -140,6 +156,16 @@ void json_put_string(struct json_writer *w, const char *key,
  * way, lone surrogates, is refused by other readers, json_parse() among them.)
  */
 void json_put_path(struct json_writer *w, const char *key, const char *path);
+
+/*
+ * A key of any bytes, escaped as json_put_text() does it, for the value that is
+ * put next, with NULL for its own key.
+ */
+void json_put_key(struct json_writer *w, const char *key);
+
+/* A parsed value, on one line; strings as json_put_text() has them. */
+void json_put_value(struct json_writer *w, const char *key,
+		    const struct json_value *v);
 
 /* The version of the library behind it, for --version. */
 const char *json_version(void);

@@ -168,6 +168,13 @@ void json_put_string(struct json_writer *w, const char *key,
 	json_put_text(w, key, text, strlen(text));
 }
 
+void json_put_key(struct json_writer *w, const char *key)
+{
+	json_put_string(w, NULL, key);
+	append(w, ":", 1);
+	w->comma = false;
+}
+
 void json_put_path(struct json_writer *w, const char *key, const char *path)
 {
 	size_t len = strlen(path);

@@ -19,7 +19,7 @@ struct zip_stream {
 	uint64_t given;		/* uncompressed bytes handed out */
 	z_stream inflate;
 	bool inflating, ended;
-	uint8_t input[INPUT_SIZE];
+	uint8_t input[];	/* INPUT_SIZE bytes, if inflating */
 };
 
 static bool fail(struct zip_stream *s, struct error *err)
@@ -31,14 +31,17 @@ struct zip_stream *zip_stream_open(const struct zip *zip,
 				   const struct zip_member *member,
 				   const struct reader *r, struct error *err)
 {
-	struct zip_stream *s = memory_array(1, sizeof(*s), err);
+	bool deflated = member->method == ZIP_DEFLATED;
+	size_t nbytes = sizeof(struct zip_stream) + (deflated ? INPUT_SIZE : 0);
+	struct zip_stream *s = malloc(nbytes);
 
-	if (!s)
+	if (!s) {
+		error_set_memory(err, nbytes);
 		return NULL;
-	s->member = member;
-	s->reader = r;
-	s->check_crc = !zip->crc_absent;
-	if (member->method != ZIP_DEFLATED)
+	}
+	*s = (struct zip_stream){ .member = member, .reader = r,
+				  .check_crc = !zip->crc_absent };
+	if (!deflated)
 		return s;
 	/* Raw deflate: zip has no zlib header. */
 	if (inflateInit2(&s->inflate, -MAX_WBITS) != Z_OK) {

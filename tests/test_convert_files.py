@@ -5,8 +5,6 @@ import io
 import json
 import os
 import random
-import re
-import resource
 import shutil
 import socket
 import stat
@@ -459,56 +457,6 @@ def test_files_with_one_pickle(tmp_path):
     rows = done.rows().values()
     assert sorted(row["tensors"] for row in rows) == [2, 2, 2, 2, 2, 3]
     assert len({str(row["globals"]) for row in rows}) == 1
-
-
-# ---- a large file, which a second thread helps with ----
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory):
-    """12 MiB in three storages; the same with the last one damaged; what it becomes."""
-    folder = tmp_path_factory.mktemp("large")
-    values = numpy.random.default_rng(2)
-    weights = {
-        name: torch.from_numpy(values.standard_normal(1 << 20, numpy.float32))
-        for name in ("a", "b", "c")
-    }
-    torch.save(weights, folder / "r:v1.pt")
-    safetensors.torch.save_file(weights, folder / "expected")
-    damaged = bytearray((folder / "r:v1.pt").read_bytes())
-    damaged[damaged.index(weights["c"].numpy().tobytes()[-16:])] ^= 1
-    (folder / "r:v2.pt").write_bytes(damaged)
-    return folder
-
-
-ONE_LARGE = "-o", "out", "--architecture", "a.B", "-q"
-
-
-@pytest.mark.parametrize("jobs", ["-j1", "-j2", "-j8"])
-def test_large_file(tmp_path, large, jobs):
-    assert run(tmp_path, large / "r:v1.pt", jobs, *ONE_LARGE).exit == GOOD
-    written = (tmp_path / "out/r:v1/weights.safetensors").read_bytes()
-    assert written == (large / "expected").read_bytes()
-
-
-def limit_files():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (7 << 20, 7 << 20))
-
-
-@pytest.mark.parametrize("jobs", ["-j1", "-j8"])
-@pytest.mark.parametrize(
-    "name, options, reason",
-    [
-        ("r:v2.pt", {}, r"r:v2\.pt: \S*data/2: CRC-32 of its bytes"),
-        ("r:v1.pt", {"preexec_fn": limit_files}, r"weights\.safetensors: cannot write"),
-    ],
-    ids=["damaged", "no room"],
-)
-def test_large_file_that_fails(tmp_path, large, jobs, name, options, reason):
-    done = run(tmp_path, large / name, jobs, *ONE_LARGE, **options)
-    assert done.exit == SOME_FAILED
-    assert re.search(reason, done.stderr)
-    assert files_below(tmp_path / "out") == {}
 
 
 # ---- what has to be inflated first ----

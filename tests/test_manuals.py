@@ -11,8 +11,11 @@ import pytest
 from sources import BUILD, PROJECT
 
 MANUALS = sorted((PROJECT / "man").glob("*.1"))
+# Its options depend on the verb.
+OF_VERBS = PROJECT / "man/mpt-inspect.1"
 README = (PROJECT / "README.md").read_text("utf-8")
-SECONDS = re.compile(r"in \d+\.\d\d s")
+# What is another with each run.
+SECONDS = re.compile(r"in \d+\.\d\d s|\d{4}-\d\d-\d\dT[\d:]{8}Z")
 
 
 def output_of(program, *arguments):
@@ -21,16 +24,17 @@ def output_of(program, *arguments):
     return done.stdout
 
 
-def options_of_help(program):
+def options_of_help(program, *verb):
     """Long name to short name, or None, of each option in --help."""
     row = re.compile(r"^  (?:-(\w),|   ) --([a-z-]+)", re.M)
-    return {name: short or None for short, name in row.findall(output_of(program, "--help"))}
+    found = row.findall(output_of(program, *verb, "--help"))
+    return {name: short or None for short, name in found}
 
 
-def options_of_manual(manual):
+def options_of_manual(text):
     """The same of the option lists: .It Fl o , Fl -output Ar folder"""
     row = re.compile(r"^\.It Fl (?:(\w) , Fl )?-([a-z-]+)", re.M)
-    rows = row.findall(manual.read_text("utf-8"))
+    rows = row.findall(text)
     names = [name for _, name in rows]
     assert len(names) == len(set(names)), "an option is described twice"
     return {name: short or None for short, name in rows}
@@ -38,9 +42,37 @@ def options_of_manual(manual):
 
 @pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
 def test_options(manual):
+    text = manual.read_text("utf-8")
     options = options_of_help(manual.stem)
-    assert len(options) > 5
-    assert options_of_manual(manual) == options
+    if manual == OF_VERBS:
+        text = subsections(text)["Instead of a verb"]
+    else:
+        assert len(options) > 5
+    assert options_of_manual(text) == options
+
+
+def subsections(text):
+    """The text below each .Ss line."""
+    parts = re.split(r"^\.Ss (.*)$", text, flags=re.M)
+    return dict(zip(parts[1::2], parts[2::2]))
+
+
+def verbs_of_help():
+    rows = re.findall(r"^  ([a-z]+) .*", output_of(OF_VERBS.stem, "--help"), re.M)
+    assert len(rows) >= 4
+    return rows
+
+
+def test_options_of_verbs():
+    """A verb has the options of its own subsection, and of those shared ones that say so."""
+    sections = subsections(OF_VERBS.read_text("utf-8"))
+    shared = {title: part for title, part in sections.items() if title.startswith("Options of ")}
+    assert len(shared) >= 2
+    for verb in verbs_of_help():
+        texts = [part for title, part in shared.items() if {verb, "all"} & set(re.findall(r"\w+", title))]
+        assert options_of_manual("\n".join([sections[verb], *texts])) == options_of_help(
+            OF_VERBS.stem, verb
+        )
 
 
 @pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)

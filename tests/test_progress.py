@@ -36,14 +36,21 @@ def pace(tmp_path):
     pace.close()
 
 
-def write_large(path):
-    """Stored, so that the size of the file is that of the weights and 4.2 MB."""
-    data = numpy.zeros(MEBIBYTES << 20, dtype="uint8")
+def write_large(path, mebibytes=MEBIBYTES):
+    """Stored, so that the size of the file is that of the weights, by default 4.2 MB."""
+    data = numpy.zeros(mebibytes << 20, dtype="uint8")
     return mpt_zip.write(path, weights={"w": data}, compression=0)
 
 
-def start(pace, cwd, *arguments, **options):
-    command = [PACED, "tree", "-o", "out", "-j1", *arguments]
+def write_large_archive(path, mebibytes):
+    """Of torch, which several threads copy at once."""
+    torch = pytest.importorskip("torch")
+    path.parent.mkdir(parents=True)
+    torch.save({"w": torch.zeros(mebibytes << 20, dtype=torch.uint8)}, path)
+
+
+def start(pace, cwd, *arguments, jobs="-j1", **options):
+    command = [PACED, "tree", "-o", "out", jobs, *arguments]
     return Terminal(command, cwd, **{**pace.environment, **options})
 
 
@@ -236,6 +243,36 @@ def test_interrupt_takes_the_bar_away(tmp_path, pace):
     verdict, summary = terminal.lines()
     assert verdict == "not begun tree/run:v1.mpt"
     assert re.match(r"mpt-convert: 0 converted, .*, 1 not begun; ", summary)
+
+
+# A file that a second thread helps with: its bytes count whoever moves them.
+HELPED = 20     # MiB
+WRITERS = {"inflated": write_large, "archive": write_large_archive}
+ARCHITECTURE = "--architecture", "a.B"
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_bar_of_a_file_with_help(tmp_path, pace, write):
+    write(tmp_path / "tree" / "run:v1.mpt", HELPED)
+    terminal = start(pace, tmp_path, *ARCHITECTURE, jobs="-j2")
+    for shown in "5.2", "10.5", "15.7":
+        pace.step(5)
+        terminal.until(f"0/1 files, {shown}/21.0 MB")
+    pace.step(HELPED)
+    assert terminal.finish() == GOOD
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_interrupt_of_a_file_with_help(tmp_path, pace, write):
+    write(tmp_path / "tree" / "run:v1.mpt", HELPED)
+    terminal = start(pace, tmp_path, *ARCHITECTURE, jobs="-j2")
+    pace.step(5)
+    terminal.until("0/1 files, 5.2/21.0 MB")
+    terminal.process.kill(signal.SIGINT)
+    pace.step(HELPED)
+    assert terminal.finish() == INTERRUPTED
+    assert terminal.lines()[0] == "not begun tree/run:v1.mpt"
+    assert files_below(tmp_path / "out") == {}
 
 
 # ---- logs ----

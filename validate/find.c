@@ -88,6 +88,15 @@ static bool add_skip(struct walk *w, const char *path, const char *reason)
 	return c != NULL;
 }
 
+static bool add_link(struct walk *w, const char *path)
+{
+	bool ok = add_skip(w, path, "a link to a folder; it is not followed");
+
+	if (ok)
+		w->list->items[w->list->count - 1].link = true;
+	return ok;
+}
+
 /* Is there anything of this name in the folder?  *nbytes is its size. */
 static bool look_for(const char *folder, const char *name, bool *found,
 		     uint64_t *nbytes, struct error *err)
@@ -207,9 +216,7 @@ static bool visit(struct walk *w, const char *path, unsigned char type)
 		if (S_ISDIR(st.st_mode))
 			return visit_folder(w, path);
 		if (link && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-			return !has_epoch(name, true) ||
-			       add_skip(w, path, "a link to a folder; it is "
-					"not followed");
+			return !has_epoch(name, true) || add_link(w, path);
 	}
 	if (skip)
 		return add_skip(w, path, skip);

@@ -22,6 +22,7 @@ struct candidate {
 	const char *name;	/* its last component; that of a folder "." is
 				   looked up */
 	bool folder;
+	bool link;		/* to a folder, in a tree: skipped */
 	bool doubtful;		/* a zip in a tree, without an epoch: it may
 				   turn out to be something else */
 	uint64_t nbytes;	/* of its greatest part: what work it is */

@@ -10,22 +10,18 @@
 enum { HEAD = 9 };
 
 /* Hand over the tensors of a header. */
-static bool read_header(struct state_dict *keys,
-			const struct bundle_stream *stream, struct error *err)
+static void take_keys(struct state_dict *keys,
+		      struct safetensors_header *header)
 {
-	struct safetensors_header header;
-
-	if (!bundle_read_header(&header, stream, err))
-		return false;
-	*keys = header.tensors;
-	header.tensors = (struct state_dict){ 0 };
-	safetensors_header_free(&header);
-	return true;
+	*keys = header->tensors;
+	header->tensors = (struct state_dict){ 0 };
+	safetensors_header_free(header);
 }
 
 static bool read_member(struct state_dict *keys, const struct container *c,
 			const char *data_path, struct error *err)
 {
+	struct safetensors_header header = { 0 };
 	struct member m = { 0 };
 	char *clean = NULL;
 	bool ok;
@@ -35,8 +31,10 @@ static bool read_member(struct state_dict *keys, const struct container *c,
 				 "data_path is null: it has no weights");
 	ok = bundle_clean_path(&clean, data_path, "data_path", err) &&
 	     open_member(&m, c, clean, err) &&
-	     read_header(keys, &m.bytes, err);
-	if (!ok)
+	     bundle_read_header(&header, &m.bytes, err);
+	if (ok)
+		take_keys(keys, &header);
+	else
 		error_in(err, NULL, clean);
 	open_member_close(&m);
 	free(clean);
@@ -79,29 +77,15 @@ static bool read_manifest(struct state_dict *keys, const struct reader *r,
 	return ok;
 }
 
-struct place {
-	const struct reader *reader;
-	uint64_t pos;
-};
-
-static bool read_on(void *source, void *buf, size_t len, struct error *err)
-{
-	struct place *place = source;
-
-	if (!reader_read(place->reader, place->pos, buf, len, err))
-		return false;
-	place->pos += len;
-	return true;
-}
-
 static bool read_safetensors(struct state_dict *keys, const struct reader *r,
 			     struct error *err)
 {
-	struct place place = { r, 0 };
-	const struct bundle_stream stream = { read_on, &place, r->size,
-					      r->size };
+	struct safetensors_header header;
 
-	return read_header(keys, &stream, err);
+	if (!bundle_read_header_at(&header, r, err))
+		return false;
+	take_keys(keys, &header);
+	return true;
 }
 
 static bool read_file(struct state_dict *keys, const char *path,

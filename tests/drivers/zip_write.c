@@ -45,7 +45,8 @@ static bool write_archive(struct zip_writer *w, struct file *file, int argc,
 	static const char names[][2] = { "0", "1", "2", "3" };
 	uint64_t nbytes;
 
-	zip_write_begin(w, (struct writer){ write_headers, file });
+	zip_write_begin(w, (struct writer){ .write = write_headers,
+					   .to = file });
 	for (int i = 0; i < argc / 2; i++)
 		if (!write_member(w, names[i], strtoull(argv[2 * i], NULL, 0),
 				  strtoull(argv[2 * i + 1], NULL, 0), err))

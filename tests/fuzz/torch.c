@@ -255,7 +255,7 @@ void torch_fuzz(const uint8_t *data, size_t len, torch_loader *load)
 		REQUIRE(scratch_init(&scratch, folder, NULL, &err));
 	recall_free(&scratch.recall);
 	scratch.helper.pid = 1;		/* as after another file */
-	if (load_once(load, &r, &scratch) && scratch.recall.pickle) {
+	if (load_once(load, &r, &scratch) && scratch.recall.held[0].pickle) {
 		/* The same pickle again: the helper has answered already. */
 		talk.silent = true;
 		REQUIRE(load_once(load, &r, &scratch));

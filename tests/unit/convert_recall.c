@@ -50,21 +50,82 @@ static void test_rows(void **state)
 	memcpy(large, "large", 5);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		const struct row *row = &rows[i];
+		const struct recall_answer *found;
 		struct recall r = { 0 };
 		struct error err = { 0 };
 
-		/* It gives up what it held before, kept or not. */
-		CHECK(row->name, recall_keep(&r, &other, answer, 1, &err));
 		if (row->kept)
 			CHECK(row->name, recall_keep(&r, row->kept, answer,
 						     row->answer_len, &err));
-		else
-			recall_free(&r);
-		CHECK(row->name, recall_has(&r, row->asked) == row->has);
-		if (row->has)
-			CHECK(row->name, r.answer_len == row->answer_len &&
-			      memcmp(r.answer, answer, r.answer_len) == 0);
+		found = recall_find(&r, row->asked);
+		CHECK(row->name, (found != NULL) == row->has);
+		if (found)
+			CHECK(row->name, found->answer_len == row->answer_len &&
+			      memcmp(found->answer, answer,
+				     found->answer_len) == 0);
 		recall_free(&r);
+		recall_free(&r);
+	}
+	check_rows();
+}
+
+/* Which of several are still held, after 'len' bytes were kept for each? */
+static const struct several {
+	const char *name;
+	size_t len;		/* of each pickle */
+	const char *uses;	/* capitals are kept, small letters asked */
+	const char *held, *lost;
+} several[] = {
+	{ "one after the other", 10, "ABCDEFGH", "abcdefgh", "i" },
+	{ "one too many", 10, "ABCDEFGHI", "bcdefghi", "a" },
+	{ "asked for in between", 10, "ABCDaEFGHI", "acdefghi", "b" },
+	{ "the last was asked for", 10, "ABCDEFGHhaI", "acdefghi", "b" },
+	{ "two that are large", 1 << 19, "ABCD", "bcd", "a" },
+	{ "one that fills all", 1 << 20, "AB", "b", "a" },
+};
+
+static struct pickle_request request_of(char name, size_t len)
+{
+	/* The same letters, from another one on. */
+	static char letters[(1 << 20) + 32];
+
+	for (size_t i = 0; i < sizeof(letters); i++)
+		letters[i] = (char)('a' + i % 26);
+	return (struct pickle_request){ UNPICKLER_ARCHIVE, NULL,
+					letters + (name - 'a'), len };
+}
+
+static void check_held(const struct several *row, struct recall *r,
+		       const char *names, bool held)
+{
+	for (; *names; names++) {
+		struct pickle_request q = request_of(*names, row->len);
+
+		CHECK(row->name, (recall_find(r, &q) != NULL) == held);
+	}
+}
+
+static void test_several(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(several); i++) {
+		const struct several *row = &several[i];
+		struct recall r = { 0 };
+		struct error err = { 0 };
+
+		for (const char *c = row->uses; *c; c++) {
+			bool keep = *c <= 'Z';
+			char name = (char)(keep ? *c - 'A' + 'a' : *c);
+			struct pickle_request q = request_of(name, row->len);
+
+			if (keep)
+				CHECK(row->name, recall_keep(
+					&r, &q, q.pickle, row->len / 4, &err));
+			else
+				CHECK(row->name, recall_find(&r, &q) != NULL);
+		}
+		check_held(row, &r, row->lost, false);
+		check_held(row, &r, row->held, true);
 		recall_free(&r);
 	}
 	check_rows();
@@ -74,6 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_several),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,7 +89,7 @@ static struct reader archive_reader(void)
 static void begin(struct zip_writer *w)
 {
 	archive_clear();
-	zip_write_begin(w, (struct writer){ write_archive, NULL });
+	zip_write_begin(w, (struct writer){ .write = write_archive });
 }
 
 static int open_writer(void **state)
