@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import pytest
+from report_trees import make_many
 from sources import BUILD
 from test_validate import (
     make_folder,
@@ -158,11 +159,12 @@ def test_no_report_of_half_the_work(tmp_path):
     assert process.returncode == 143 and os.listdir(tmp_path) == [folder.name]
 
 
-def test_full_disk(tree):
+def test_full_disk(tmp_path):
     """The report is not there, the verdicts are, and the status says so."""
-    command = f"ulimit -f 0; exec {PROGRAM} --report=json=out tree | cat"
+    make_many(tmp_path / "tree", 60)
+    command = f"ulimit -f 8; exec {PROGRAM} --report=json=out tree | cat"
     script = ["bash", "-c", f"trap '' XFSZ; set -o pipefail; {command}"]
-    done = subprocess.run(script, cwd=tree, capture_output=True, text=True)
+    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 2 and "out: cannot write: File too large" in done.stderr
-    assert "bad tree/run/checkpoints/run:v3\n" in done.stdout
-    assert os.listdir(tree) == ["tree"]
+    assert "bad tree/run:v57\n" in done.stdout
+    assert os.listdir(tmp_path) == ["tree"]
