@@ -2,7 +2,6 @@
 #include "base/memory.h"
 
 #include <stdalign.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,28 +69,41 @@ bool buffer_append(struct buffer *b, const void *data, size_t len,
 
 bool buffer_print(struct buffer *b, struct error *err, const char *fmt, ...)
 {
+	va_list args;
+	bool ok;
+
+	va_start(args, fmt);
+	ok = buffer_vprint(b, err, fmt, args);
+	va_end(args);
+	return ok;
+}
+
+bool buffer_vprint(struct buffer *b, struct error *err, const char *fmt,
+		   va_list args)
+{
 	char small[256];
 	char *text = small;
 	bool ok = false;
-	va_list args;
+	va_list again;
 	int len;
 
-	va_start(args, fmt);
+	va_copy(again, args);
 	len = vsnprintf(small, sizeof(small), fmt, args);
-	va_end(args);
-	if (len < 0)
-		return error_set_memory(err, 0);
+	if (len < 0) {
+		error_set_memory(err, 0);
+		goto done;
+	}
 	if ((size_t)len >= sizeof(small)) {
 		text = memory_array((size_t)len + 1, 1, err);
 		if (!text)
-			return false;
-		va_start(args, fmt);
-		vsnprintf(text, (size_t)len + 1, fmt, args);
-		va_end(args);
+			goto done;
+		vsnprintf(text, (size_t)len + 1, fmt, again);
 	}
 	ok = buffer_append(b, text, (size_t)len, err);
+done:
 	if (text != small)
 		free(text);
+	va_end(again);
 	return ok;
 }
 

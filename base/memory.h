@@ -8,6 +8,7 @@
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,6 +36,9 @@ bool buffer_append(struct buffer *b, const void *data, size_t len,
 
 __attribute__((format(printf, 3, 4)))
 bool buffer_print(struct buffer *b, struct error *err, const char *fmt, ...);
+__attribute__((format(printf, 3, 0)))
+bool buffer_vprint(struct buffer *b, struct error *err, const char *fmt,
+		   va_list args);
 
 /* Append a NUL that b->len does not count. */
 bool buffer_terminate(struct buffer *b, struct error *err);

@@ -211,15 +211,13 @@ void options_print_help(const struct option_table *table, FILE *stream)
 	for (size_t i = 0; i < table->count; i++) {
 		const struct option_spec *o = &table->specs[i];
 		const char *line = o->help;
-		char left[64];
 		int len;
 
-		len = snprintf(left, sizeof(left), "  %c%c%s --%s%s%s",
-			       o->letter ? '-' : ' ',
-			       o->letter ? o->letter : ' ',
-			       o->letter ? "," : " ", o->name,
-			       o->value ? " " : "", o->value ? o->value : "");
-		fputs(left, stream);
+		len = fprintf(stream, "  %c%c%s --%s%s%s",
+			      o->letter ? '-' : ' ',
+			      o->letter ? o->letter : ' ',
+			      o->letter ? "," : " ", o->name,
+			      o->value ? " " : "", o->value ? o->value : "");
 		if (len >= COLUMN)
 			fprintf(stream, "\n%*s", COLUMN, "");
 		else

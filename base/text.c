@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Bytes of the character that starts here, or 0 if none does (RFC 3629, 4). */
-static size_t utf8_length(const uint8_t *p, size_t len)
+/* RFC 3629, section 4. */
+size_t text_character(const char *text, size_t len)
 {
+	const uint8_t *p = (const uint8_t *)text;
 	uint8_t low = 0x80, high = 0xbf;
 	size_t n;
 
@@ -41,10 +42,9 @@ static size_t utf8_length(const uint8_t *p, size_t len)
 
 size_t text_utf8_span(const char *text, size_t len)
 {
-	const uint8_t *p = (const uint8_t *)text;
 	size_t pos = 0, n;
 
-	while (pos < len && (n = utf8_length(p + pos, len - pos)) > 0)
+	while (pos < len && (n = text_character(text + pos, len - pos)) > 0)
 		pos += n;
 	return pos;
 }
@@ -65,6 +65,36 @@ bool text_is_line_separator(const char *character, size_t len)
 {
 	return len == 3 && (memcmp(character, "\xe2\x80\xa8", 3) == 0 ||
 			    memcmp(character, "\xe2\x80\xa9", 3) == 0);
+}
+
+/* Of a character of 2 or 3 bytes; others have nothing to hide here: 0. */
+static unsigned code_of(const char *character, size_t len)
+{
+	const uint8_t *p = (const uint8_t *)character;
+
+	if (len == 2)
+		return (p[0] & 0x1fu) << 6 | (p[1] & 0x3fu);
+	return len == 3 ? (p[0] & 0x0fu) << 12 | (p[1] & 0x3fu) << 6 |
+			  (p[2] & 0x3fu) : 0;
+}
+
+/* Of the Unicode Bidirectional Algorithm: text behind it may run backwards. */
+static bool turns_direction(unsigned code)
+{
+	return code == 0x61c || code == 0x200e || code == 0x200f ||
+	       (code >= 0x202a && code <= 0x202e) ||
+	       (code >= 0x2066 && code <= 0x2069);
+}
+
+bool text_is_control(const char *character, size_t len)
+{
+	uint8_t first = (uint8_t)character[0];
+
+	if (len == 1)
+		return first < 0x20 || first == 0x7f;
+	return (len == 2 && first == 0xc2 && (uint8_t)character[1] < 0xa0) ||
+	       text_is_line_separator(character, len) ||
+	       turns_direction(code_of(character, len));
 }
 
 /* Of the character that starts here; 0 inside one. */
@@ -104,17 +134,17 @@ static size_t escape_one(char out[8], const uint8_t *p, size_t n)
 {
 	static const char names[] = "\n\t\r\\", letters[] = "ntr\\";
 	const char *found = p[0] ? strchr(names, p[0]) : NULL;
-	bool c1 = n == 2 && p[0] == 0xc2 && p[1] < 0xa0;
+	unsigned code = code_of((const char *)p, n);
 
 	if (n == 1 && found)
 		return (size_t)snprintf(out, 8, "\\%c",
 					letters[found - names]);
 	if (n == 0 || (n == 1 && (p[0] < 0x20 || p[0] == 0x7f)))
 		return (size_t)snprintf(out, 8, "\\x%02x", p[0]);
-	if (c1)
-		return (size_t)snprintf(out, 8, "\\x%02x", p[1]);
-	if (text_is_line_separator((const char *)p, n))
-		return (size_t)snprintf(out, 8, "\\u20%02x", p[2] - 0x80);
+	if (n == 2 && code < 0xa0)
+		return (size_t)snprintf(out, 8, "\\x%02x", code);
+	if (n > 1 && text_is_control((const char *)p, n))
+		return (size_t)snprintf(out, 8, "\\u%04x", code & 0xffff);
 	memcpy(out, p, n);
 	return n;
 }
@@ -128,7 +158,7 @@ size_t text_escape(char *buf, size_t size, const char *text, size_t len)
 		return 0;
 	while (pos < len) {
 		char out[8];
-		size_t n = utf8_length(p + pos, len - pos);
+		size_t n = text_character(text + pos, len - pos);
 		size_t wide = escape_one(out, p + pos, n);
 
 		if (used + wide + 1 > size) {

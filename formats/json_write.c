@@ -128,15 +128,6 @@ void json_put_real(struct json_writer *w, const char *key, double value)
 	append_text(w, digits);
 }
 
-/* The bytes of the character that starts here, or 0 if none does. */
-static size_t character_length(const char *p, size_t left)
-{
-	unsigned char byte = (unsigned char)p[0];
-	size_t n = byte < 0x80 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
-
-	return n <= left && text_utf8_span(p, n) == n ? n : 0;
-}
-
 /* One character of a report's string; n is 0 for a byte that is not UTF-8. */
 static void append_character(struct json_writer *w, const char *p, size_t n)
 {
@@ -163,7 +154,7 @@ void json_put_text(struct json_writer *w, const char *key, const char *text,
 	begin(w, key, "");
 	append(w, "\"", 1);
 	while (pos < len) {
-		size_t n = character_length(text + pos, len - pos);
+		size_t n = text_character(text + pos, len - pos);
 
 		append_character(w, text + pos, n);
 		pos += n ? n : 1;

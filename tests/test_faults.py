@@ -115,9 +115,11 @@ def launch(case, folder, faults=None):
 
 
 def contents(folder):
-    """As files_below(), but of archives their members: what deflates varies."""
+    """As files_below(), but of archives their members, and of reports no seconds."""
     files = files_below(folder)
     for name in files:
+        if name.endswith("/report"):
+            files[name] = re.sub(rb'(time="| in )[\d.]+', b"", files[name])
         if name.endswith(".zip"):
             with zipfile.ZipFile(folder / name) as archive:
                 files[name] = {member: archive.read(member) for member in archive.namelist()}
@@ -254,6 +256,24 @@ def validate_tree(start):
     return Case("mpt-validate", ["tree", "--jsonl"], start, ["tree"])
 
 
+REPORT_ENDS = {
+    "sarif": b"}]}\n", "junit": b"</testsuites>\n", "html": b"</html>\n", "markdown": b"\n",
+    "github": b"",
+}
+
+
+def validate_reports(start):
+    """Each form of report, in a folder of its own; one takes the place of a file."""
+    write_bundle(start, "tree/run:v1")
+    write_zipped(start, "tree/run:v2.zip")
+    arguments = ["tree", "--jsonl"]
+    for form in REPORT_ENDS:
+        (start / form).mkdir()
+        arguments.append(f"--report={form}={form}/report")
+    (start / "html/report").write_text("old")
+    return Case("mpt-validate", arguments, start, ["tree"])
+
+
 def validate_references(start):
     """Keys that are compared with a manifest's, some of another name, and with an epoch's."""
     manifest = {"format": "mpt-key-manifest", "version": 1,
@@ -308,6 +328,7 @@ CASES = {
     "bundle folder": validate_folder,
     "bundle zip": validate_zip,
     "bundle tree": validate_tree,
+    "reports": validate_reports,
     "bundles and references": validate_references,
     "list": list_tree,
     "show": show_checkpoint,
@@ -352,7 +373,12 @@ def complaints_about_disk(case, run, folder):
         else:
             path.unlink()
     before, now, after = contents(case.start), contents(folder), case.end
-    for name in {bundle_of(name) for name in before | now | after}:
+    reports = {name for name in before | now | after if name.endswith("/report")}
+    for name in reports & now.keys():
+        ending = REPORT_ENDS[bundle_of(name)]
+        if now[name] != before.get(name) and not now[name].endswith(ending):
+            yield f"{name} is half done"
+    for name in {bundle_of(name) for name in (before | now | after).keys() - reports}:
         of = [{n: c for n, c in tree.items() if bundle_of(n) == name}
               for tree in (before, now, after)]
         if of[1] not in (of[0], of[2]):
@@ -377,14 +403,16 @@ def complaints_about_output(case, run, what):
 
 
 def says_why(case, run, what):
-    """Is there a line with the reason, and with the name of a file?"""
+    """Is there a line with the reason, and there or in its heading the name of a file?"""
     reasons = [os.strerror(getattr(errno, what.rstrip("+")))]
     if what.startswith("ENOMEM"):
         reasons.append("out of memory")
-    lines = [
-        line for line in (run.stdout + run.stderr).splitlines()
-        if any(reason in line for reason in reasons)
-    ]
+    lines, heading = [], ""
+    for line in (run.stdout + run.stderr).splitlines():
+        if not line.startswith("  "):
+            heading = line
+        if any(reason in line for reason in reasons):
+            lines.append(heading + line)
     if run.status == SOME_FAILED:
         named = (name in line for name in case.names for line in lines)
         return any(named) or any(JOURNAL.search(line) for line in lines)

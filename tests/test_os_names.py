@@ -189,7 +189,7 @@ def test_longest_path(tmp_path, monkeypatch, options, extra, status):
     if status:
         assert "bytes, over the limit of 4095" in done.stderr
     elif "-n" not in options:
-        assert validate(".", "out").stdout.count(b"ok out/") == 2
+        assert validate(".", "-v", "out").stdout.count(b"ok out/") == 2
 
 
 def make_deep_folder(top, depth):
@@ -218,7 +218,7 @@ def test_source_with_too_long_a_path(tmp_path, options):
 def test_bundle_with_too_long_a_path(tmp_path):
     write_bundle(tmp_path / "tree/b:v1")
     make_deep_folder(tmp_path / "tree", 21)
-    done = validate(tmp_path, "tree")
+    done = validate(tmp_path, "-v", "tree")
     assert done.returncode == SOME_FAILED
-    assert re.search(b"bad .*: cannot look .*: File name too long", done.stdout)
+    assert re.search(b"bad .*\n.*: cannot look .*: File name too long", done.stdout)
     assert b"ok tree/b:v1" in done.stdout

@@ -406,7 +406,7 @@ def test_validator_has_the_same_bar(tmp_path, pace):
     write_bundle(tmp_path / "tree" / "run:v1")
     (tmp_path / "tree" / "z:v2").mkdir()
     (tmp_path / "tree" / "z:v2" / "policy_spec.json").write_text("{}")
-    command = [VALIDATE_PACED, "tree", "-j1"]
+    command = [VALIDATE_PACED, "tree", "-j1", "-v"]
     terminal = Terminal(command, tmp_path, columns=200, **pace.environment)
     pace.step(8)
     terminal.until("0/2 bundles, 2.1/4.2 MB")
@@ -414,8 +414,9 @@ def test_validator_has_the_same_bar(tmp_path, pace):
     terminal.until("0/2 bundles, 2.1/4.2 MB, 0:02 left, 1.0 MB/s, tree/run:v1")
     pace.step(8)
     assert terminal.finish() == SOME_FAILED
-    good, *bad, summary = terminal.lines()
+    good, note, bad, *errors, summary = terminal.lines()
     assert good == "ok tree/run:v1: 1 tensors, 4194577 bytes"
-    assert bad and all(line.startswith("bad tree/z:v2: ") for line in bad)
-    assert summary.startswith("mpt-validate: 1 ok, 1 bad, 0 skipped; ")
+    assert note.startswith("  note: ") and bad == "bad tree/z:v2"
+    assert errors and all(line.startswith("  error: ") for line in errors)
+    assert summary.startswith("mpt-validate: 1 ok, 1 bad, 0 skipped, 1 note; ")
     assert rb"1/2 bundles" in terminal.output and rb"2/2 bundles, 1 failed" in terminal.output

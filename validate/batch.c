@@ -98,6 +98,7 @@ bool batch_run(const struct candidates *candidates,
 	options.references = &references;
 	if (!report_begin(&report, settings, candidates, results, err))
 		goto done;
+	options.statistics = report_wants_statistics(&report);
 #pragma omp parallel num_threads(threads)
 	work(candidates, turns, &options, results, &report);
 	ok = report_end(&report, err);

@@ -1,197 +1,202 @@
-/* report.c - lines for people, JSON for programs */
+/* report.c - results in order, to standard output and to files */
 #include "validate/report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/console.h"
-#include "base/text.h"
-#include "formats/bundle.h"
-#include "formats/json.h"
+#include "base/memory.h"
+#include "validate/report_file.h"
 
-static const struct look {
-	const char *word, *color;
-} looks[] = {
-	[VERDICT_NONE] = { "not begun", "" },
-	[VERDICT_OK] = { "ok", "\033[32m" },
-	[VERDICT_BAD] = { "bad", "\033[31m" },
-	[VERDICT_SKIPPED] = { "skipped", "\033[33m" },
+enum { DRAIN_AT = 64 << 10 };	/* bytes that wait for a file */
+
+struct report_sink {
+	struct report_output out;
+	struct report_file file;	/* closed: standard output */
+	bool prints;
+	bool given_up;		/* nothing more comes of it */
 };
 
-/*
- * Print r->line and empty it.  One that could not be built whole is not
- * printed: half of it would say something else.
- */
-static void flush_line(struct report *r, FILE *stream)
+static void note_error(struct report *r, const struct error *err)
 {
-	bool standard = stream == stdout;
+	if (r->error.kind == ERROR_NONE)
+		r->error = *err;
+}
 
-	if (r->fault.kind != ERROR_NONE) {
-		if (r->error.kind == ERROR_NONE)
-			r->error = r->fault;
-		r->fault = (struct error){ 0 };
-		r->line.len = 0;
-	}
-	if (r->line.len > 0 && (!standard || r->shared))
+static void fault_stdout(struct report *r)
+{
+	error_set_errno(&r->error, "cannot write standard output");
+	r->broken = true;
+}
+
+static void print(struct report *r, const struct buffer *text)
+{
+	if (r->shared)
 		progress_bar_hide(&r->bar);
-	if (!(standard && r->broken) && r->line.len > 0 &&
-	    fwrite(r->line.data, 1, r->line.len, stream) != r->line.len &&
-	    standard) {
-		error_set_errno(&r->error, "cannot write standard output");
-		r->broken = true;
-	}
-	r->line.len = 0;
+	if (!r->broken &&
+	    fwrite(text->data, 1, text->len, stdout) != text->len)
+		fault_stdout(r);
 }
 
 static void flush(struct report *r)
 {
-	if (!r->broken && fflush(stdout) != 0) {
-		error_set_errno(&r->error, "cannot write standard output");
-		r->broken = true;
+	if (!r->broken && fflush(stdout) != 0)
+		fault_stdout(r);
+}
+
+/* Write what a form has made, and empty it. */
+static void drain(struct report *r, struct report_sink *s)
+{
+	struct report_output *o = &s->out;
+	struct error err = { 0 };
+
+	if (s->prints) {
+		print(r, &o->text.bytes);
+		if (o->form->lines)
+			flush(r);
+	} else if (!report_file_write(&s->file, o->text.bytes.data,
+				      o->text.bytes.len, &err)) {
+		note_error(r, &err);
+		s->given_up = true;
+	}
+	o->text.bytes.len = 0;
+}
+
+/*
+ * Look at what a form has made.  What could not be built whole is not written:
+ * half of it would say something else.
+ */
+static void take(struct report *r, struct report_sink *s, bool all)
+{
+	struct report_output *o = &s->out;
+
+	if (o->text.fault.kind != ERROR_NONE) {
+		note_error(r, &o->text.fault);
+		o->text.fault = (struct error){ 0 };
+		o->text.bytes.len = 0;
+		s->given_up = !s->prints || !o->form->lines ||
+			      o->form->begin;
+	}
+	if (o->text.bytes.len > 0 && !s->given_up &&
+	    (all || s->prints || o->text.bytes.len >= DRAIN_AT))
+		drain(r, s);
+}
+
+/* ---- sinks ---- */
+
+static struct report_sink *add_sink(struct report *r,
+				    const struct report_form *form)
+{
+	struct report_sink *s = &r->sinks[r->sink_count++];
+
+	s->out.form = form;
+	s->out.verbose = r->settings->verbose;
+	s->out.quiet = r->settings->quiet;
+	return s;
+}
+
+static bool has_companion(const struct report *r)
+{
+	for (size_t i = 0; i < r->sink_count; i++)
+		if (r->sinks[i].file.appends)
+			return true;
+	return false;
+}
+
+/*
+ * A form may bring another, for a file that the environment names; once is
+ * enough.
+ */
+static bool add_companion(struct report *r, const struct report_form *form,
+			  struct error *err)
+{
+	const char *path = form->companion_variable ?
+			   getenv(form->companion_variable) : NULL;
+	struct report_sink *s;
+
+	if (!path || !*path || has_companion(r))
+		return true;
+	s = add_sink(r, form->companion);
+	if (!report_file_append(&s->file, path, err))
+		return false;
+	s->out.limit = form->companion_limit > s->file.nbytes ?
+		       form->companion_limit - (size_t)s->file.nbytes : 1;
+	return true;
+}
+
+static bool open_sinks(struct report *r, struct error *err)
+{
+	const struct option_list *reports = &r->settings->reports;
+	struct report_sink *s;
+
+	/* With a companion for each. */
+	r->sinks = memory_array(2 * (reports->count + 1), sizeof(*r->sinks),
+				err);
+	if (!r->sinks)
+		return false;
+	s = add_sink(r, report_form_at(r->settings->format));
+	s->prints = true;
+	s->out.color = console_want_color(r->settings->color);
+	if (!add_companion(r, s->out.form, err))
+		return false;
+	for (size_t i = 0; i < reports->count; i++) {
+		const char *path;
+		const struct report_form *form;
+
+		form = report_form_of(reports->values[i], &path);
+		s = add_sink(r, form);
+		if (!report_file_create(&s->file, path, err) ||
+		    !add_companion(r, form, err))
+			return false;
+	}
+	return true;
+}
+
+static void begin_sinks(struct report *r)
+{
+	for (size_t i = 0; i < r->sink_count; i++) {
+		struct report_sink *s = &r->sinks[i];
+
+		if (s->out.form->begin)
+			s->out.form->begin(&s->out);
+		take(r, s, false);
 	}
 }
 
-/* ---- for people ---- */
-
-static void add_escaped(struct report *r, const char *text)
-{
-	size_t len = strlen(text), size = 4 * len + 1;
-	char *copy = memory_array(size, 1, &r->fault);
-
-	if (copy)
-		buffer_append(&r->line, copy,
-			      text_escape(copy, size, text, len), &r->fault);
-	free(copy);
-}
-
-static void begin_line(struct report *r, enum verdict verdict,
-		       const char *path)
-{
-	const struct look *look = &looks[verdict];
-
-	buffer_print(&r->line, &r->fault, "%s%s%s ",
-		     r->color ? look->color : "", look->word,
-		     r->color ? "\033[0m" : "");
-	add_escaped(r, path);
-}
-
-static void add_finding(struct report *r, const struct finding *f)
-{
-	struct error error = rules_error(f);
-	char reason[4 * sizeof(error)];
-
-	error_format_reason(&error, reason, sizeof(reason));
-	buffer_print(&r->line, &r->fault, "%s [%s]\n", reason, f->rule->id);
-}
-
-static void print_bad(struct report *r, const char *path,
-		      const struct result *result)
-{
-	if (result->count == 0) {
-		begin_line(r, VERDICT_BAD, path);
-		buffer_print(&r->line, &r->fault, ": out of memory\n");
-	}
-	for (size_t i = 0; i < result->count; i++) {
-		if (!rules_is_error(&result->findings[i]))
-			continue;
-		begin_line(r, VERDICT_BAD, path);
-		buffer_print(&r->line, &r->fault, ": ");
-		add_finding(r, &result->findings[i]);
-	}
-}
-
-static void print_verdict(struct report *r, const char *path,
-			  const struct result *result)
-{
-	const struct settings *s = r->settings;
-
-	if (result->verdict == VERDICT_BAD) {
-		print_bad(r, path, result);
-	} else if (result->verdict == VERDICT_OK && !s->quiet) {
-		begin_line(r, VERDICT_OK, path);
-		buffer_print(&r->line, &r->fault,
-			     ": %zu tensors, %" PRIu64 " bytes\n",
-			     result->tensor_count, result->nbytes);
-	} else if (result->verdict == VERDICT_SKIPPED && s->verbose) {
-		begin_line(r, VERDICT_SKIPPED, path);
-		buffer_print(&r->line, &r->fault, ": %s\n", result->skip);
-	}
-	flush_line(r, stdout);
-}
-
-static void print_notes(struct report *r, const char *path,
-			const struct result *result)
-{
-	for (size_t i = 0; i < result->count; i++) {
-		if (rules_is_error(&result->findings[i]))
-			continue;
-		buffer_print(&r->line, &r->fault, "mpt-validate: ");
-		add_escaped(r, path);
-		buffer_print(&r->line, &r->fault, ": %s: ",
-			     rules_severity_name(result->findings[i].severity));
-		add_finding(r, &result->findings[i]);
-	}
-	flush_line(r, stderr);
-}
-
-/* ---- for programs ---- */
-
-static void put_finding(struct json_writer *w, const struct finding *f)
-{
-	json_open(w, NULL, '{');
-	json_put_string(w, "rule", f->rule->id);
-	json_put_string(w, "severity", rules_severity_name(f->severity));
-	json_put_string(w, "kind", error_kind_name(f->kind));
-	if (f->member)
-		json_put_string(w, "member", f->member);
-	if (f->offset != ERROR_NO_OFFSET)
-		json_put_u64(w, "offset", f->offset);
-	json_put_string(w, "reason", f->reason);
-	json_close(w, '}');
-}
-
-static void put_name(struct json_writer *w, const struct candidate *c)
-{
-	struct bundle_name name;
-	struct error ignored = { 0 };
-
-	if (!bundle_parse_name(&name, c->name, c->folder, &ignored) ||
-	    !name.has_epoch)
-		return;
-	json_put_text(w, "run", name.run, name.run_len);
-	json_put_u64(w, "epoch", name.epoch);
-}
-
-static void print_json(struct report *r, const struct candidate *c,
+static void tell_sinks(struct report *r, const struct candidate *c,
 		       const struct result *result)
 {
-	struct json_writer w = { .out = &r->line, .err = &r->fault };
+	for (size_t i = 0; i < r->sink_count; i++) {
+		struct report_sink *s = &r->sinks[i];
 
-	if (r->settings->json && r->next > 0)
-		buffer_append(&r->line, ",\n", 2, &r->fault);
-	json_open(&w, NULL, '{');
-	json_put_path(&w, "bundle", c->path);
-	json_put_string(&w, "verdict", looks[result->verdict].word);
-	put_name(&w, c);
-	if (result->verdict == VERDICT_OK) {
-		json_put_u64(&w, "tensors", result->tensor_count);
-		json_put_u64(&w, "bytes", result->nbytes);
+		if (!s->given_up)
+			s->out.form->bundle(&s->out, c, result);
+		s->out.count++;
+		take(r, s, false);
 	}
-	if (result->skip)
-		json_put_string(&w, "reason", result->skip);
-	json_open(&w, "findings", '[');
-	for (size_t i = 0; i < result->count; i++)
-		put_finding(&w, &result->findings[i]);
-	json_close(&w, ']');
-	json_close(&w, '}');
-	if (r->settings->jsonl)
-		buffer_append(&r->line, "\n", 1, &r->fault);
-	flush_line(r, stdout);
-	if (r->settings->jsonl)
-		flush(r);
+}
+
+static void end_sinks(struct report *r)
+{
+	const struct totals *t = &r->totals;
+	bool whole = t->ok + t->bad > 0 && t->not_begun == 0;
+
+	for (size_t i = 0; i < r->sink_count; i++) {
+		struct report_sink *s = &r->sinks[i];
+		struct error err = { 0 };
+
+		if (s->given_up || (!s->prints && !whole))
+			continue;
+		if (s->out.form->end)
+			s->out.form->end(&s->out, t);
+		take(r, s, true);
+		if (!s->prints && !s->given_up &&
+		    !report_file_commit(&s->file, &err))
+			note_error(r, &err);
+	}
+	flush(r);
 }
 
 /* ---- the whole ---- */
@@ -203,6 +208,8 @@ static void count(struct totals *t, const struct result *result)
 	t->skipped += result->verdict == VERDICT_SKIPPED;
 	t->not_begun += result->verdict == VERDICT_NONE;
 	t->nbytes += result->nbytes;
+	for (size_t i = 0; i < result->count; i++)
+		t->found[result->findings[i].severity]++;
 }
 
 bool report_begin(struct report *r, const struct settings *settings,
@@ -212,9 +219,10 @@ bool report_begin(struct report *r, const struct settings *settings,
 	*r = (struct report){ .settings = settings, .candidates = candidates,
 			      .results = results };
 	r->done = memory_array(candidates->count, sizeof(*r->done), err);
-	if (!r->done)
+	if (!r->done || !open_sinks(r, err)) {
+		report_free(r);
 		return false;
-	r->color = console_want_color(settings->color);
+	}
 	r->shared = isatty(STDOUT_FILENO);
 	clock_gettime(CLOCK_MONOTONIC, &r->start);
 	r->bar.progress.noun = "bundles";
@@ -224,9 +232,18 @@ bool report_begin(struct report *r, const struct settings *settings,
 	progress_bar_start(&r->bar, "mpt-validate", stderr,
 			   console_progress(settings->progress,
 					    settings->quiet));
-	if (settings->json)
-		fputs("{\"bundles\":[\n", stdout);
+	progress_bar_lock(&r->bar);
+	begin_sinks(r);
+	progress_bar_unlock(&r->bar);
 	return true;
+}
+
+bool report_wants_statistics(const struct report *r)
+{
+	for (size_t i = 0; i < r->sink_count; i++)
+		if (r->sinks[i].out.form->statistics)
+			return true;
+	return false;
 }
 
 void report_done(struct report *r, size_t index)
@@ -237,16 +254,9 @@ void report_done(struct report *r, size_t index)
 	r->bar.progress.done++;
 	r->bar.progress.failed = r->totals.bad;
 	for (; r->next < r->candidates->count && r->done[r->next]; r->next++) {
-		const struct candidate *c = &r->candidates->items[r->next];
 		struct result *result = &r->results[r->next];
 
-		if (r->settings->json || r->settings->jsonl) {
-			print_json(r, c, result);
-		} else {
-			print_verdict(r, c->path, result);
-			if (!r->settings->quiet)
-				print_notes(r, c->path, result);
-		}
+		tell_sinks(r, &r->candidates->items[r->next], result);
 		rules_free_result(result);
 	}
 	if (r->bar.hidden)
@@ -254,46 +264,38 @@ void report_done(struct report *r, size_t index)
 	progress_bar_unlock(&r->bar);
 }
 
+static void print_count(size_t count, const char *what)
+{
+	if (count > 0)
+		fprintf(stderr, ", %zu %s%s", count, what,
+			count == 1 ? "" : "s");
+}
+
 static void print_summary(const struct report *r)
 {
 	const struct totals *t = &r->totals;
-	bool listed = r->settings->verbose || r->settings->json ||
-		      r->settings->jsonl || t->skipped == 0;
-	char rest[64] = "";
+	bool listed = r->settings->verbose || r->settings->format != 0 ||
+		      t->skipped + t->found[SEVERITY_NOTE] == 0;
 
 	if (r->settings->quiet && t->bad + t->not_begun == 0)
 		return;
+	fprintf(stderr, "mpt-validate: %zu ok, %zu bad, %zu skipped", t->ok,
+		t->bad, t->skipped);
+	print_count(t->found[SEVERITY_WARNING], "warning");
+	print_count(t->found[SEVERITY_NOTE], "note");
+	fputs(listed ? "" : " (-v lists them)", stderr);
 	if (t->not_begun > 0)
-		snprintf(rest, sizeof(rest), ", %zu not begun", t->not_begun);
-	fprintf(stderr, "mpt-validate: %zu ok, %zu bad, %zu skipped%s%s; %"
-		PRIu64 " bytes in %.2f s\n", t->ok, t->bad, t->skipped,
-		listed ? "" : " (-v lists them)", rest, t->nbytes,
-		console_seconds_since(&r->start));
-}
-
-static void print_json_summary(struct report *r)
-{
-	struct json_writer w = { .out = &r->line, .err = &r->fault };
-
-	buffer_print(&r->line, &r->fault, "\n],\"summary\":");
-	json_open(&w, NULL, '{');
-	json_put_u64(&w, "ok", r->totals.ok);
-	json_put_u64(&w, "bad", r->totals.bad);
-	json_put_u64(&w, "skipped", r->totals.skipped);
-	json_put_u64(&w, "not_begun", r->totals.not_begun);
-	json_put_u64(&w, "bytes", r->totals.nbytes);
-	json_put_real(&w, "seconds", console_seconds_since(&r->start));
-	json_close(&w, '}');
-	buffer_print(&r->line, &r->fault, "}\n");
-	flush_line(r, stdout);
+		fprintf(stderr, ", %zu not begun", t->not_begun);
+	fprintf(stderr, "; %" PRIu64 " bytes in %.2f s\n", t->nbytes,
+		t->seconds);
 }
 
 bool report_end(struct report *r, struct error *err)
 {
 	progress_bar_stop(&r->bar);
-	if (r->settings->json)
-		print_json_summary(r);
-	flush(r);
+	r->shared = false;
+	r->totals.seconds = console_seconds_since(&r->start);
+	end_sinks(r);
 	print_summary(r);
 	if (r->error.kind == ERROR_NONE)
 		return true;
@@ -306,6 +308,15 @@ void report_free(struct report *r)
 	progress_bar_stop(&r->bar);
 	for (size_t i = r->next; r->done && i < r->candidates->count; i++)
 		rules_free_result(&r->results[i]);
+	for (size_t i = 0; i < r->sink_count; i++) {
+		struct report_sink *s = &r->sinks[i];
+
+		if (s->out.form->free)
+			s->out.form->free(&s->out);
+		buffer_free(&s->out.text.bytes);
+		report_file_discard(&s->file);
+	}
+	free(r->sinks);
 	free(r->done);
-	buffer_free(&r->line);
+	*r = (struct report){ 0 };
 }

@@ -240,6 +240,14 @@ static void skip(struct result *result, const char *reason)
 	result->skip = reason;
 }
 
+/* What was found, for want of memory: that alone makes the bundle bad. */
+static void forget(struct result *result)
+{
+	rules_free_result(result);
+	result->verdict = VERDICT_BAD;
+	result->skip = "out of memory";
+}
+
 /* False if the rest is not to be looked at. */
 static bool run_rule(struct subject *s, unsigned *has)
 {
@@ -257,9 +265,7 @@ static bool run_rule(struct subject *s, unsigned *has)
 	}
 	add_rest(s);
 	if (s->no_memory) {
-		rules_free_result(s->result);
-		s->result->verdict = VERDICT_BAD;
-		s->result->skip = "out of memory";
+		forget(s->result);
 		return false;
 	}
 	if (s->something_else) {
@@ -272,6 +278,7 @@ static bool run_rule(struct subject *s, unsigned *has)
 static void judge(struct subject *s)
 {
 	struct result *result = s->result;
+	struct error error = { 0 };
 	unsigned has = 0;
 
 	result->verdict = VERDICT_OK;
@@ -280,9 +287,10 @@ static void judge(struct subject *s)
 			return;
 	result->tensor_count = s->weights.header.tensors.count;
 	result->nbytes = s->nbytes;
-	if (s->options->statistics) {
-		result->weights = s->weights;
-		s->weights = (struct weights){ 0 };
+	if (s->weights.statistics) {
+		result->statistics = statistics_make(&s->weights, &error);
+		if (!result->statistics)
+			forget(result);
 	}
 }
 
@@ -313,21 +321,6 @@ void rules_judge(struct result *result, const struct candidates *candidates,
 	open_container_close(&s.container);
 }
 
-bool rules_is_error(const struct finding *finding)
-{
-	return finding->severity == SEVERITY_ERROR;
-}
-
-struct error rules_error(const struct finding *finding)
-{
-	struct error error = { 0 };
-
-	error_set(&error, finding->kind, finding->offset, "%s",
-		  finding->reason);
-	error_in(&error, NULL, finding->member);
-	return error;
-}
-
 void rules_free_result(struct result *result)
 {
 	for (size_t i = 0; i < result->count; i++) {
@@ -335,6 +328,6 @@ void rules_free_result(struct result *result)
 		free(result->findings[i].reason);
 	}
 	free(result->findings);
-	weights_free(&result->weights);
+	statistics_drop(result->statistics);
 	*result = (struct result){ 0 };
 }

@@ -19,7 +19,7 @@
 #include "base/options.h"
 #include "base/progress.h"
 #include "validate/find.h"
-#include "validate/weights.h"
+#include "validate/statistics.h"
 
 /* The worst first. */
 enum severity { SEVERITY_ERROR, SEVERITY_WARNING, SEVERITY_NOTE };
@@ -52,7 +52,7 @@ struct references;
 struct rules_options {
 	bool allow_nonfinite;	/* NaN and infinities are worth a note */
 	bool warnings_as_errors;
-	bool statistics;	/* keep them for a report: result->weights */
+	bool statistics;	/* for a report: result->statistics */
 	unsigned expect_actions;	/* 0: any number */
 	bool disabled[RULES_LIMIT];	/* by place in rules_all() */
 	const struct references *references;	/* borrowed, or NULL */
@@ -85,8 +85,9 @@ struct result {
 	uint64_t nbytes;	/* of spec and weights, uncompressed */
 	struct finding *findings;	/* malloc'ed, [count], rule order */
 	size_t count, capacity;
-	struct weights weights;	/* with options->statistics, if they could be
-				   read; else empty */
+	struct statistics *statistics;	/* a reference, with
+				   options->statistics and if the weights could
+				   be read; else NULL */
 };
 
 /*
@@ -97,12 +98,6 @@ struct result {
 void rules_judge(struct result *result, const struct candidates *candidates,
 		 size_t index, const struct rules_options *options,
 		 struct progress_work *work);
-
-/* A note's check that fails for the system's reasons is no mere note. */
-bool rules_is_error(const struct finding *finding);
-
-/* The same as an error, to print it. */
-struct error rules_error(const struct finding *finding);
 
 void rules_free_result(struct result *result);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/input.h"
+#include "validate/report_form.h"
 
 #define FIELD(name) offsetof(struct settings, name)
 
@@ -15,14 +16,21 @@ static const struct option_spec specs[] = {
 	  "standard input)" },
 	{ "null", '0', OPTION_FLAG, FIELD(null_separated), 0, 0, NULL,
 	  "the names in --files-from end with NUL, not with a newline" },
+	{ "format", 0, OPTION_CHOICE, FIELD(format), 0, 0,
+	  "human|json|jsonl|junit|sarif|github|markdown|html",
+	  "print the verdicts like this (default human)" },
 	{ "json", 0, OPTION_FLAG, FIELD(json), 0, 0, NULL,
-	  "print one JSON document" },
+	  "print one JSON document (--format json)" },
 	{ "jsonl", 0, OPTION_FLAG, FIELD(jsonl), 0, 0, NULL,
-	  "print one JSON object a line and bundle, as each is done" },
+	  "print one JSON object a line and bundle, as each is done\n"
+	  "(--format jsonl)" },
+	{ "report", 0, OPTION_LIST, FIELD(reports), 0, 0, "FORMAT=FILE",
+	  "also write a report of that format to FILE; may be given again\n"
+	  "and again" },
 	{ "quiet", 'q', OPTION_FLAG, FIELD(quiet), 0, 0, NULL,
 	  "print only what is bad" },
 	{ "verbose", 'v', OPTION_FLAG, FIELD(verbose), 0, 0, NULL,
-	  "print what was skipped, too" },
+	  "print what is good or was skipped, too, and all notes" },
 	{ "color", 0, OPTION_CHOICE, FIELD(color), 0, 0, "auto|always|never",
 	  "colour the verdicts (default auto: on a terminal)" },
 	{ "progress", 0, OPTION_CHOICE, FIELD(progress), 0, 0,
@@ -89,7 +97,54 @@ static bool set_rules(struct settings *s, struct error *err)
 	       rules_disable(&s->rules, &s->disable, err);
 }
 
-static bool check(const struct settings *s, struct error *err)
+/* Each report has a form, and a file of its own. */
+static bool check_reports(const struct option_list *reports,
+			  struct error *err)
+{
+	const char *file, *other;
+
+	for (size_t i = 0; i < reports->count; i++) {
+		if (!report_form_of(reports->values[i], &file))
+			return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+					 "--report takes FORMAT=FILE, with a "
+					 "format of --format, not \"%.200s\"",
+					 reports->values[i]);
+		for (size_t j = 0; j < i; j++)
+			if (report_form_of(reports->values[j], &other) &&
+			    strcmp(file, other) == 0)
+				return error_set(err, ERROR_USAGE,
+						 ERROR_NO_OFFSET,
+						 "two reports cannot both be "
+						 "\"%.200s\"", file);
+	}
+	return true;
+}
+
+/* --json and --jsonl are short for a --format. */
+static bool choose_format(struct settings *s, struct error *err)
+{
+	const struct report_form *wanted = s->json ? &report_json :
+					   &report_jsonl, *form;
+
+	if (s->json && s->jsonl)
+		return usage(err, "--json and --jsonl exclude each other");
+	for (unsigned i = 0; s->json || s->jsonl; i++) {
+		form = report_form_at(i);
+		if (form != wanted)
+			continue;
+		if (s->format != 0 && s->format != i)
+			return usage(err, s->json ?
+				     "--json and another --format exclude "
+				     "each other" :
+				     "--jsonl and another --format exclude "
+				     "each other");
+		s->format = i;
+		break;
+	}
+	return true;
+}
+
+static bool check(struct settings *s, struct error *err)
 {
 	if (s->help || s->version || s->list_rules)
 		return true;
@@ -98,13 +153,11 @@ static bool check(const struct settings *s, struct error *err)
 	for (size_t i = 0; i < s->operands.count; i++)
 		if (s->operands.values[i][0] == '\0')
 			return usage(err, "an empty name was given");
-	if (s->json && s->jsonl)
-		return usage(err, "--json and --jsonl exclude each other");
 	if (s->quiet && s->verbose)
 		return usage(err, "--quiet and --verbose exclude each other");
 	if (s->null_separated && !s->files_from)
 		return usage(err, "--null belongs to --files-from");
-	return true;
+	return choose_format(s, err) && check_reports(&s->reports, err);
 }
 
 bool settings_parse(struct settings *s, int argc, char **argv,
@@ -124,5 +177,6 @@ void settings_free(struct settings *s)
 	buffer_free(&s->names);
 	option_list_free(&s->operands);
 	option_list_free(&s->disable);
+	option_list_free(&s->reports);
 	*s = (struct settings){ 0 };
 }

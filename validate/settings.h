@@ -14,6 +14,8 @@
 
 struct settings {
 	bool quiet, verbose, json, jsonl, null_separated;
+	unsigned format;	/* index for report_form_at() */
+	struct option_list reports;	/* "FORMAT=FILE" each */
 	bool allow_nonfinite, warnings_as_errors, consistent;
 	bool list_rules, help, version;
 	const char *files_from;

@@ -324,6 +324,41 @@ static void test_exchange_and_replace(void **state)
 	folder_close(&here);
 }
 
+static void test_replace_file(void **state)
+{
+	static const struct {
+		const char *to, *reason;
+	} rows[] = {
+		{ "new", NULL }, { "file", NULL }, { "link", NULL },
+		{ "folder", "cannot make the name \"folder\": Is a dir" },
+	};
+	struct folder here = opened(".");
+
+	(void)state;
+	put("file", "old");
+	put("elsewhere", "x");
+	assert_int_equal(symlink("elsewhere", "link"), 0);
+	assert_int_equal(mkdir("folder", 0700), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct error err = { 0 };
+		struct stat st;
+
+		put("from", "new");
+		CHECK(rows[i].to, folder_replace_file(&here, "from",
+						      rows[i].to, &err) ==
+		      !rows[i].reason);
+		if (rows[i].reason)
+			check_fault(rows[i].to, &err, ERROR_IO,
+				    ERROR_NO_OFFSET, rows[i].reason);
+		else
+			CHECK(rows[i].to, access("from", F_OK) != 0 &&
+			      lstat(rows[i].to, &st) == 0 &&
+			      S_ISREG(st.st_mode) && st.st_size == 3);
+	}
+	folder_close(&here);
+	check_rows();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +372,7 @@ int main(void)
 		IN_A_FOLDER(test_rename_file),
 		IN_A_FOLDER(test_open_below),
 		IN_A_FOLDER(test_exchange_and_replace),
+		IN_A_FOLDER(test_replace_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -106,8 +106,12 @@ static const struct {
 	{ "surrogate", BYTES("\xed\xa0\x80"), "\\xed\\xa0\\x80" },
 	{ "line separators", BYTES("\xe2\x80\xa8\xe2\x80\xa9"),
 	  "\\u2028\\u2029" },
-	{ "around them", BYTES("\xe2\x80\xa7\xe2\x80\xaa"),
-	  "\xe2\x80\xa7\xe2\x80\xaa" },
+	{ "around them", BYTES("\xe2\x80\xa7\xe2\x80\xaf"),
+	  "\xe2\x80\xa7\xe2\x80\xaf" },
+	{ "turned round", BYTES("\xe2\x80\xaa\xe2\x80\xae\xd8\x9c"),
+	  "\\u202a\\u202e\\u061c" },
+	{ "isolated", BYTES("\xe2\x81\xa5\xe2\x81\xa6\xe2\x81\xa9"),
+	  "\xe2\x81\xa5\\u2066\\u2069" },
 };
 
 static void test_escape(void **state)
