@@ -4,7 +4,7 @@ usage: rivals.py METHOD CASE OUT [--pool N] [--mmap] [--format zip]
 
 METHOD torch is torch.load with the training code at hand, state_dict() and save_file();
 numpy has a restricted unpickler, numpy and safetensors.numpy and never imports torch;
-validate reads every tensor of the bundles below OUT.  They are as fast as they can be
+validate reads every tensor of the bundles below OUT and looks at its values.  They are as fast as they can be
 without becoming programs of their own: neither syncs, and neither checks what it wrote.
 """
 
@@ -254,13 +254,19 @@ def convert_all(case, out, arguments):
 
 
 def validate_all(out):
+    """What mpt-validate looks at in every value: is it finite, are all the same?"""
+    import numpy
     from safetensors import safe_open
 
     for spec in sorted(out.rglob(SPEC)):
         document = json.loads(spec.read_text("utf-8"))
         with safe_open(spec.parent / document["data_path"], "numpy") as file:
             for name in file.keys():
-                file.get_tensor(name)
+                values = file.get_tensor(name)
+                if values.dtype.kind == "f" and not numpy.isfinite(values).all():
+                    sys.exit(f"{spec.parent}: {name} has values that are not finite")
+                if values.size:
+                    (values == values.flat[0]).all()
 
 
 def main():
