@@ -319,6 +319,14 @@ done:
 	return ok;
 }
 
+bool file_check_writable(const char *folder, struct error *err)
+{
+	if (access(folder, W_OK | X_OK) == 0)
+		return true;
+	error_set_errno(err, "cannot write to the folder");
+	return error_in(err, folder, NULL);
+}
+
 const char *file_base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -93,6 +93,9 @@ bool file_make_folder(const char *path, struct error *err);
 /* Make path and the folders above it, as mkdir -p does. */
 bool file_make_folders(const char *path, struct error *err);
 
+/* Fail unless names can be made in this folder, as far as can be told. */
+bool file_check_writable(const char *folder, struct error *err);
+
 /* What follows the last slash of a path; part of it. */
 const char *file_base_name(const char *path);
 

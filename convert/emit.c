@@ -52,22 +52,6 @@ static bool find_temporary(char name[64], const struct folder *in,
 	return true;
 }
 
-bool emit_check_writable(const char *path, struct error *err)
-{
-	struct folder folder, made = { 0 };
-	char name[64];
-	bool ok;
-
-	if (!folder_open(&folder, path, err))
-		return false;
-	ok = find_temporary(name, &folder, "check", 0, err) &&
-	     folder_make_in(&made, &folder, name, err) &&
-	     folder_remove_folder(&folder, name, err);
-	folder_close(&made);
-	folder_close(&folder);
-	return ok;
-}
-
 static bool check_spec(const struct buffer *text, struct error *err)
 {
 	struct policy_spec spec = { 0 };

@@ -103,9 +103,6 @@ bool emit_lay_out(struct safetensors_layout *layout,
 bool emit_rehearse(const struct checkpoint *c, const struct buffer *spec,
 		   uint64_t *nbytes, struct error *err);
 
-/* Fail unless bundles can be made in this folder, which must exist. */
-bool emit_check_writable(const char *folder, struct error *err);
-
 /* True for the temporary names of this program; and for those of an owner. */
 bool emit_is_temporary(const char *file_name);
 bool emit_is_temporary_of(const char *file_name, const char *owner);

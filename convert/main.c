@@ -8,7 +8,6 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "convert/batch.h"
-#include "convert/emit.h"
 #include "convert/history.h"
 #include "convert/journal.h"
 #include "convert/plan.h"
@@ -187,7 +186,7 @@ static bool run(const struct settings *s, int *status, struct error *err)
 
 	if (s->output && !s->read_only &&
 	    (!file_make_folders(s->output, err) ||
-	     !emit_check_writable(s->output, err)))
+	     !file_check_writable(s->output, err)))
 		return false;
 	if (!find_sources(s, &sources, err))
 		goto done;
