@@ -4,9 +4,10 @@
  *	{"source": path below its root, "size": bytes, "mtime": "s.ns",
  *	 "time": when it was written, "status": ..., "options": digest,
  *	 "bundle": path below the journal's root, "era", "run", "epoch",
- *	 "architecture", "substitute_sha256", "tensors", "bytes", "spec_bytes", "spec_sha256",
- *	 "weights_bytes", "weights_sha256", "crc32": [[tensor, CRC], ...],
- *	 "reason", "error": {...}, "notes", "repairs"}
+ *	 "architecture", "substitute_sha256", "tensors", "bytes",
+ *	 "spec_bytes", "spec_sha256", "weights_bytes", "weights_sha256",
+ *	 "crc32": [[tensor, CRC], ...], "reason", "error": {...}, "notes",
+ *	 "repairs"}
  *
  * "crc32" has the tensors whose CRC-32 the source's archive told and the copy
  * verified.  Each run also leaves a line when it begins and when it ends:

@@ -49,8 +49,8 @@ struct result {
 	const char *era;	/* static, or NULL if not known */
 	const char *architecture_origin;	/* static, or NULL */
 	const struct map_line *map_line;	/* that gave it, or NULL */
-	char substitute_sha256[DIGEST_HEX_SIZE];	/* of an architecture that
-					   is not the file's own, else "" */
+	/* Of an architecture that is not the file's own, else "". */
+	char substitute_sha256[DIGEST_HEX_SIZE];
 	size_t tensor_count;
 	uint64_t source_nbytes, bundle_nbytes;
 	struct member_facts members;	/* of what is in the bundle's place */

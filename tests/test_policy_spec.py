@@ -67,6 +67,9 @@ OUR_RULES = {
         breaks(data.decode()) for breaks in test_json.OUR_RULES.values()
     ),
     "class_path is empty": lambda spec, data: spec.class_path == "",
+    'class_path "': lambda spec, data: "." in spec.class_path and not all(
+        part.isidentifier() for part in spec.class_path.split(".")
+    ),
     "a pointer to the legacy checkpoint": lambda spec, data: spec.class_path == POINTER,
     "data_path is null": lambda spec, data: (
         spec.data_path is None and spec.class_path == CHECKPOINT
@@ -133,6 +136,8 @@ LOADER_ONLY = [
     (spec(x=float("nan")), "JSON: "),
     (spec(x="\0"), "JSON: "),
     (spec(class_path=""), "class_path is empty"),
+    (spec(class_path="a..B"), 'class_path "'),
+    (spec(class_path="a.B(1)"), 'class_path "'),
     (spec(class_path=POINTER), "a pointer to the legacy checkpoint"),
     (spec(data_path=None), "data_path is null"),
     (spec(data_path=""), 'data_path "'),

@@ -59,7 +59,7 @@ def stuck(cluster, cwd, tmp_path, monkeypatch):
         while True:
             os.write(descriptor, bytes(4096))
     wrapper.write_text(
-        f'#!/bin/sh\n[ "$SLURM_ARRAY_TASK_ID" = 2 ] && exec {CONVERTER} -j1 --jsonl "$@" >{pipe}\n'
+        f'#!/bin/sh\n[ "$SLURM_ARRAY_TASK_ID" = 2 ] && exec {CONVERTER} -j1 --jsonl --durability=each "$@" >{pipe}\n'
         f'exec {CONVERTER} "$@"\n'
     )
     wrapper.chmod(0o755)
