@@ -122,6 +122,13 @@ def spoil(path, content=b"{}"):
     path.write_bytes(content)
 
 
+def nest(cwd):
+    """A folder where the bundle has its spec."""
+    (cwd / BUNDLE / "policy_spec.json").unlink()
+    (cwd / BUNDLE / "policy_spec.json").mkdir()
+    (cwd / BUNDLE / "policy_spec.json/mine").write_text("mine")
+
+
 # What is done to source or bundle, or the options of the second run, and what that says.
 BUNDLE = "out/run/checkpoints/run:v0"
 SOURCE = "tree/run/checkpoints/run:v0.mpt"
@@ -150,6 +157,8 @@ CHANGES = {
     "a file more, and --force": (lambda cwd: (mpt_zip.write(cwd / SOURCE, 5),
                                               spoil(cwd / BUNDLE / "mine")), ["--force"],
                                  "failed", 'it also holds "mine"'),
+    "a folder as member, and --force": (lambda cwd: (mpt_zip.write(cwd / SOURCE, 5), nest(cwd)),
+                                        ["--force"], "failed", '"policy_spec.json" is a folder'),
 }
 
 
@@ -199,6 +208,35 @@ def test_links_are_not_replaced(tmp_path):
     (tmp_path / BUNDLE).symlink_to(tmp_path / "elsewhere")
     assert run(tmp_path, "tree", "-o", "out", "--force").exit == SOME_FAILED
     assert (tmp_path / BUNDLE).is_symlink() and list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def run_traced(cwd, traced, *arguments):
+    """The status of a run with faults that strace injects, and what it said."""
+    strace = shutil.which("strace")
+    if not strace or "ASAN_OPTIONS" in os.environ:
+        pytest.skip("strace is not usable")
+    command = [strace, "-f", "-qq", "-o", cwd / "trace", *traced, CONVERTER, *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+    if "ptrace" in done.stderr:
+        pytest.skip("nothing can be traced here")
+    return done.returncode, done.stderr
+
+
+NO_EXCHANGE = ["-e", "trace=renameat,renameat2", "-e", "inject=renameat2:error=EINVAL"]
+
+
+@pytest.mark.parametrize("fault", [None, *range(1, 6)])
+def test_names_that_cannot_be_exchanged(tmp_path, fault):
+    """The bundle is the old one or the new one, whichever of the renames fails."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    run(tmp_path, "tree", "-o", "out")
+    mpt_zip.write(tmp_path / SOURCE, 5)
+    inject = ["-e", f"inject=renameat:error=EIO:when={fault}"] if fault else []
+    status, stderr = run_traced(tmp_path, NO_EXCHANGE + inject, "tree", "-o", "out")
+    failed = "Input/output" in stderr
+    assert status == (SOME_FAILED if failed else GOOD), stderr
+    assert files_below(tmp_path / BUNDLE) == mpt_zip.bundle(0 if failed else 5)
+    assert list((tmp_path / BUNDLE).parent.iterdir()) == [tmp_path / BUNDLE]
 
 
 def test_only_failed(tmp_path):
