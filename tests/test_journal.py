@@ -252,6 +252,17 @@ def test_only_failed(tmp_path):
     assert summary(run(tmp_path, "tree", "-o", "out", "--only-failed").stderr) == (0, 0, 0)
 
 
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_only_failed_of_two_for_one_bundle(tmp_path, options):
+    """The one that was converted stays, whatever is forced for the other."""
+    mpt_zip.write(tmp_path / "tree/a:v1.mpt", 1)
+    mpt_zip.write(tmp_path / "tree/a:v1.pt", 2)
+    assert run(tmp_path, "tree", "-o", "out").exit == SOME_FAILED
+    done = run(tmp_path, "tree", "-o", "out", "--only-failed", *options)
+    assert done.exit == SOME_FAILED and "tree/a:v1.mpt, with other weights" in done.stderr
+    assert files_below(tmp_path / "out/a:v1") == mpt_zip.bundle(1)
+
+
 def test_only_failed_needs_a_journal(tmp_path):
     mpt_zip.tree(tmp_path / "tree", 1)
     done = run(tmp_path, "tree", "-o", "out", "--only-failed")
