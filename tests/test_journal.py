@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
 import zlib
 
 import mpt_zip
@@ -199,6 +200,32 @@ def test_bundle_of_somebody_else(tmp_path, form):
     )
     assert ours.keys() == fresh.keys()
     assert run(tmp_path, *options, "--check").exit == GOOD
+
+
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_archive_that_holds_more(tmp_path, options):
+    """As a folder that does: what somebody has put in is not thrown away."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    command = ["tree", "-o", "out", "--format=zip", *options]
+    run(tmp_path, *command)
+    with zipfile.ZipFile(tmp_path / f"{BUNDLE}.zip", "a") as archive:
+        archive.writestr("mine", "mine")
+    mpt_zip.write(tmp_path / SOURCE, 5)
+    before = state_of(tmp_path / "out/run")
+    done = run(tmp_path, *command)
+    assert done.exit == SOME_FAILED and 'it also holds "mine"' in done.stderr
+    assert state_of(tmp_path / "out/run") == before
+
+
+def test_archive_that_is_broken_is_replaced(tmp_path):
+    mpt_zip.tree(tmp_path / "tree", 1)
+    command = ["tree", "-o", "out", "--format=zip"]
+    run(tmp_path, *command)
+    (tmp_path / f"{BUNDLE}.zip").write_bytes(b"PK half")
+    assert run(tmp_path, *command).exit == SOME_FAILED
+    assert run(tmp_path, *command, "--force").exit == GOOD
+    with zipfile.ZipFile(tmp_path / f"{BUNDLE}.zip") as archive:
+        assert archive.testzip() is None
 
 
 def test_links_are_not_replaced(tmp_path):
