@@ -534,6 +534,36 @@ def test_summary_of_shards(tmp_path):
     assert run(tmp_path, "--summary", "out").exit == GOOD
 
 
+def test_summary_of_shards_without_files(tmp_path):
+    """What nothing fell to has run all the same."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    for shard in range(4):
+        assert run(tmp_path, "tree", "-o", "out", "--shard", f"{shard}/4").exit == GOOD
+    done = run(tmp_path, "--summary", "out")
+    assert done.exit == GOOD and "4 of 4 shards finished" in done.stdout
+
+
+def at(row, time, **changes):
+    return json.dumps(row | {"time": time} | changes) + "\n"
+
+
+def test_clock_that_went_back(tmp_path):
+    """In one journal a line is later than those above it, whatever time they tell."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    run(tmp_path, "tree", "-o", "out")
+    path = tmp_path / "out" / JOURNALS / "journal.jsonl"
+    begin, row, end = journal_of(tmp_path / "out")
+    failed = {"status": "failed", "reason": "no", "error": {"kind": "io", "reason": "no"}}
+    bare = {key: value for key, value in row.items() if key != "bundle"}
+    path.write_text(at(begin, "2030") + at(row, "2030") + at(end, "2030")
+                    + at(begin, "2020") + at(bare, "2020", **failed) + at(end, "2020"))
+    done = run(tmp_path, "--summary", "out")
+    assert done.exit == SOME_FAILED and "0 converted, 0 skipped, 1 failed" in done.stdout
+    again = run(tmp_path, "tree", "-o", "out", "--only-failed")
+    assert "it failed before, and was tried again" in again.stderr
+    assert run(tmp_path, "--summary", "out").exit == GOOD
+
+
 def test_summary_of_a_run_that_was_killed(tmp_path):
     mpt_zip.tree(tmp_path / "tree", 3)
     run(tmp_path, "tree", "-o", "out")
