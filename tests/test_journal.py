@@ -252,7 +252,7 @@ def run_traced(cwd, traced, *arguments):
 NO_EXCHANGE = ["-e", "trace=renameat,renameat2", "-e", "inject=renameat2:error=EINVAL"]
 
 
-@pytest.mark.parametrize("fault", [None, *range(1, 6)])
+@pytest.mark.parametrize("fault", [None, *range(2, 7)])     # the first is that of the claim
 def test_names_that_cannot_be_exchanged(tmp_path, fault):
     """The bundle is the old one or the new one, whichever of the renames fails."""
     mpt_zip.tree(tmp_path / "tree", 1)
@@ -388,7 +388,8 @@ def calls_of(cwd, options, *names):
     if "ptrace" in done.stderr:
         pytest.skip("nothing can be traced here")
     assert done.returncode == GOOD, done.stderr
-    lines = (line.split(None, 1)[1] for line in (cwd / "trace").read_text().splitlines())
+    lines = (line.split(None, 1)[1] for line in (cwd / "trace").read_text().splitlines()
+             if "claim-" not in line)
     return [line.partition("(")[0] for line in lines if "(" in line]
 
 
@@ -471,7 +472,7 @@ def test_disk_that_is_too_small(tmp_path, option, status):
 
 
 def claims(folder):
-    return sorted((folder / JOURNALS).glob("claim-*"))
+    return sorted((folder / JOURNALS).glob("*claim-*"))
 
 
 def test_leftovers_of_the_dead_are_removed(tmp_path):
@@ -488,6 +489,7 @@ def test_leftovers_of_the_dead_are_removed(tmp_path):
         made[owner] = folder
     for owner in dead, alive:
         (tmp_path / "out" / JOURNALS / f"claim-{owner}").touch()
+    (tmp_path / "out" / JOURNALS / f"new-claim-{dead}").touch()
     with open(tmp_path / "out" / JOURNALS / f"claim-{alive}", "r+b") as claim:
         fcntl.lockf(claim, fcntl.LOCK_EX)
         done = run(tmp_path, "tree", "-o", "out")
@@ -495,6 +497,21 @@ def test_leftovers_of_the_dead_are_removed(tmp_path):
         assert [path.name for path in claims(tmp_path / "out")] == [f"claim-{alive}"]
     left = {path.name.split("-")[2] for path in tmp_path.rglob(".mpt-convert-*")}
     assert left == {alive, unknown}
+
+
+def test_claims_are_locked_before_they_are_seen(tmp_path):
+    """Or another process could take one for a dead one's just then."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    status, stderr = run_traced(tmp_path, ["-e", "trace=openat,fcntl,renameat"], "tree",
+                                "-o", "out", "-j1")
+    assert status == GOOD, stderr
+    trace = (tmp_path / "trace").read_text().splitlines()
+    steps = [line for line in trace if "claim-" in line or "F_OFD_SETLK," in line]
+    assert [line.split(None, 1)[1].partition("(")[0] for line in steps] == [
+        "openat", "fcntl", "renameat"
+    ]
+    assert '"new-claim-' in steps[0] and ', "claim-' in steps[2]
+    assert claims(tmp_path / "out") == []
 
 
 def test_two_processes_on_one_tree(tmp_path):
