@@ -54,17 +54,10 @@ static bool find_temporary(char name[64], const struct folder *in,
 
 bool emit_check_writable(const char *path, struct error *err)
 {
-	struct folder folder, made = { 0 };
-	char name[64];
-	bool ok;
+	struct file file = { 0 };
+	bool ok = file_create_unnamed(&file, path, err);
 
-	if (!folder_open(&folder, path, err))
-		return false;
-	ok = find_temporary(name, &folder, "check", 0, err) &&
-	     folder_make_in(&made, &folder, name, err) &&
-	     folder_remove_folder(&folder, name, err);
-	folder_close(&made);
-	folder_close(&folder);
+	file_discard(&file);
 	return ok;
 }
 
