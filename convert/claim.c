@@ -57,6 +57,9 @@ static bool try_take(struct claim *claim, const struct folder *in, bool *gone,
 		     struct error *err)
 {
 	char name[NAME_SIZE], first[NAME_SIZE];
+	struct error fault = { 0 };
+	bool taken = false;
+	mode_t mode = 0;
 
 	print_name(name, prefix, claim->id);
 	print_name(first, new_prefix, claim->id);
@@ -66,11 +69,11 @@ static bool try_take(struct claim *claim, const struct folder *in, bool *gone,
 		return fail(in, err, "cannot create a file here");
 	(void)lock(claim->fd);	/* where there are no locks, without */
 	*gone = false;
-	if (renameat(in->fd, first, in->fd, name) == 0)
+	if (folder_rename_file(in, first, name, &taken, err))
 		return true;
-	*gone = errno == ENOENT;
-	if (!*gone)
-		fail(in, err, "cannot name a file here");
+	*gone = taken || (folder_look(in, first, &mode, &fault) && mode == 0);
+	if (*gone)
+		*err = (struct error){ 0 };
 	unlinkat(in->fd, first, 0);
 	close(claim->fd);
 	return *gone;

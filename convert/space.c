@@ -2,14 +2,13 @@
 #include "convert/space.h"
 
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include "base/console.h"
 #include "base/memory.h"
 
 struct need {
-	dev_t device;		/* of the file system */
+	unsigned long id;	/* of the file system */
 	const char *root;	/* the first on it; borrowed */
 	uint64_t nbytes, nfree;
 };
@@ -65,18 +64,15 @@ static void add(struct need *needs, size_t *count, const char *root,
 		uint64_t nbytes)
 {
 	struct statvfs fs;
-	struct stat st;
 	size_t i = 0;
 
-	/* Many file systems have no id of their own: their device tells. */
-	if (statvfs(root, &fs) != 0 || fs.f_blocks == 0 ||
-	    stat(root, &st) != 0)
+	if (statvfs(root, &fs) != 0 || fs.f_blocks == 0)
 		return;
-	while (i < *count && needs[i].device != st.st_dev)
+	while (i < *count && needs[i].id != fs.f_fsid)
 		i++;
 	if (i == *count)
 		needs[(*count)++] = (struct need){
-			.device = st.st_dev, .root = root,
+			.id = fs.f_fsid, .root = root,
 			.nfree = (uint64_t)fs.f_bavail * fs.f_frsize
 		};
 	needs[i].nbytes += nbytes;
