@@ -10,19 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 
-static const char prefix[] = "claim-";
+/* Of a claim; and of a file that is to be one, but may not be locked yet. */
+static const char prefix[] = "claim-", new_prefix[] = "new-claim-";
 
-enum { NAME_SIZE = sizeof(prefix) - 1 + CLAIM_ID_SIZE };
+enum { NAME_SIZE = sizeof(new_prefix) - 1 + CLAIM_ID_SIZE };
 
-static void print_name(char name[NAME_SIZE], const char *id)
+static void print_name(char name[NAME_SIZE], const char *first, const char *id)
 {
-	snprintf(name, NAME_SIZE, "%s%s", prefix, id);
+	snprintf(name, NAME_SIZE, "%s%s", first, id);
 }
 
 static bool fail(const struct folder *in, struct error *err, const char *what)
@@ -49,42 +49,45 @@ static bool choose_id(char id[CLAIM_ID_SIZE], struct error *err)
 }
 
 /*
- * Make a file and lock it.  Before it was locked somebody may have taken it
- * for a dead one's, and have removed it: then *gone.
+ * Make a file, lock it, and only then give it the name of a claim: nobody can
+ * find that unlocked, take it for a dead one's, and remove what this process
+ * writes.  *gone if somebody tidied the file up before it had that name.
  */
-static bool try_take(struct claim *claim, const struct folder *in,
-		     const char *name, bool *gone, struct error *err)
+static bool try_take(struct claim *claim, const struct folder *in, bool *gone,
+		     struct error *err)
 {
-	struct stat st;
+	char name[NAME_SIZE], first[NAME_SIZE];
+	struct error fault = { 0 };
+	bool taken = false;
+	mode_t mode = 0;
 
-	claim->fd = file_open_at(in->fd, name, O_RDWR | O_CREAT | O_EXCL |
+	print_name(name, prefix, claim->id);
+	print_name(first, new_prefix, claim->id);
+	claim->fd = file_open_at(in->fd, first, O_RDWR | O_CREAT | O_EXCL |
 				 O_NOFOLLOW, 0666);
 	if (claim->fd < 0)
 		return fail(in, err, "cannot create a file here");
 	(void)lock(claim->fd);	/* where there are no locks, without */
-	if (fstat(claim->fd, &st) != 0) {
-		fail(in, err, "cannot look at a file here");
-		unlinkat(in->fd, name, 0);
-		close(claim->fd);
-		return false;
-	}
-	*gone = st.st_nlink == 0;
+	*gone = false;
+	if (folder_rename_file(in, first, name, &taken, err))
+		return true;
+	*gone = taken || (folder_look(in, first, &mode, &fault) && mode == 0);
 	if (*gone)
-		close(claim->fd);
-	return true;
+		*err = (struct error){ 0 };
+	unlinkat(in->fd, first, 0);
+	close(claim->fd);
+	return *gone;
 }
 
 bool claim_take(struct claim *claim, const struct folder *in,
 		struct error *err)
 {
-	char name[NAME_SIZE];
 	bool ok, gone = false;
 
-	do {
-		ok = choose_id(claim->id, err);
-		print_name(name, claim->id);
-		ok = ok && try_take(claim, in, name, &gone, err);
-	} while (ok && gone);
+	do
+		ok = choose_id(claim->id, err) &&
+		     try_take(claim, in, &gone, err);
+	while (ok && gone);
 	if (!ok)
 		claim->id[0] = '\0';
 	return ok;
@@ -98,7 +101,7 @@ bool claim_release(struct claim *claim, const struct folder *in,
 
 	if (!claim->id[0])
 		return true;
-	print_name(name, claim->id);
+	print_name(name, prefix, claim->id);
 	ok = folder_remove_file(in, name, err);
 	close(claim->fd);
 	*claim = (struct claim){ 0 };
@@ -123,6 +126,9 @@ static bool add_if_dead(struct dead_claims *dead, const struct folder *in,
 	const char *id = name + sizeof(prefix) - 1;
 	void *grown = dead->ids;
 
+	if (strncmp(name, new_prefix, sizeof(new_prefix) - 1) == 0 &&
+	    is_dead(in, name))
+		unlinkat(in->fd, name, 0);	/* it has written nothing yet */
 	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0 ||
 	    strlen(id) != CLAIM_ID_SIZE - 1 || strcmp(id, own->id) == 0 ||
 	    !is_dead(in, name))
@@ -158,7 +164,7 @@ void claim_remove_dead(struct dead_claims *dead, const struct folder *in)
 	char name[NAME_SIZE];
 
 	for (size_t i = 0; i < dead->count; i++) {
-		print_name(name, dead->ids[i]);
+		print_name(name, prefix, dead->ids[i]);
 		unlinkat(in->fd, name, 0);
 	}
 }

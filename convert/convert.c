@@ -21,6 +21,9 @@
 #include "formats/keys.h"
 #include "formats/policy_spec.h"
 
+/* Bytes that the keys of a file's tensors may have in the journal. */
+enum { CRC_KEYS_LIMIT = 1 << 20 };
+
 /* The text to write; borrowed from the checkpoint or the settings. */
 struct text {
 	const char *data;
@@ -284,15 +287,28 @@ static bool keep_facts(struct checkpoint *c, struct result *result,
 	return ok;
 }
 
+/* Is a tensor all of its storage, of which the archive tells the CRC? */
+static bool has_crc(const struct tensor *t, const struct storage *s)
+{
+	return s->check_crc && t->nbytes == s->bytes.size && !t->stride &&
+	       !t->conj && !t->neg && !t->big_endian &&
+	       strlen(t->key) == t->key_len;
+}
+
 /*
  * The CRC of a storage that is nothing but one tensor is that of the tensor.
- * Those that there are the copy will verify.
+ * Those that there are the copy will verify.  Of more than a line of the
+ * journal can hold there are none.
  */
 static bool keep_crcs(const struct checkpoint *c, struct result *result,
 		      struct error *err)
 {
-	size_t count = c->storages ? c->weights.count : 0;
+	size_t count = c->storages ? c->weights.count : 0, nbytes = 0;
 
+	for (size_t i = 0; i < count; i++)
+		nbytes += c->weights.tensors[i].key_len;
+	if (nbytes > CRC_KEYS_LIMIT)
+		return true;
 	result->crcs = arena_array(&result->repairs.arena, count,
 				   sizeof(*result->crcs), err);
 	if (!result->crcs)
@@ -302,9 +318,7 @@ static bool keep_crcs(const struct checkpoint *c, struct result *result,
 		const struct storage *s = &c->storages[t->storage];
 		struct tensor_crc *crc = &result->crcs[result->crc_count];
 
-		if (!s->check_crc || t->nbytes != s->bytes.size || t->stride ||
-		    t->conj || t->neg || t->big_endian ||
-		    strlen(t->key) != t->key_len)
+		if (!has_crc(t, s))
 			continue;
 		crc->crc = s->crc;
 		crc->key = arena_copy(&result->repairs.arena, t->key,

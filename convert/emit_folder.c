@@ -1,9 +1,11 @@
 /* emit_folder.c - a bundle as a folder of two files */
 #include "convert/emit_form.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/folder.h"
@@ -160,6 +162,24 @@ static bool compare_folder(const struct written *w, struct scratch *scratch,
 	return ok;
 }
 
+static bool check_name(const struct folder *folder, const char *name,
+		       struct error *err)
+{
+	bool member = strcmp(name, BUNDLE_SPEC) == 0 ||
+		      strcmp(name, BUNDLE_WEIGHTS) == 0;
+	mode_t mode = 0;
+
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return true;
+	if (member && !folder_look(folder, name, &mode, err))
+		return false;
+	return (member && !S_ISDIR(mode)) ||
+	       error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET, member ?
+			 "it was not replaced: its \"%.200s\" is a folder" :
+			 "it was not replaced: it also holds \"%.200s\"",
+			 name);
+}
+
 /* Fail if there is more in a folder than a bundle needs. */
 static bool check_plain(const struct folder *folder, struct error *err)
 {
@@ -167,29 +187,27 @@ static bool check_plain(const struct folder *folder, struct error *err)
 	struct dirent *d;
 	bool ok = list != NULL;
 
-	while (ok && (d = readdir(list)) != NULL) {
-		const char *name = d->d_name;
-
-		ok = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-		     strcmp(name, BUNDLE_SPEC) == 0 ||
-		     strcmp(name, BUNDLE_WEIGHTS) == 0;
-		if (!ok)
-			error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
-				  "it was not replaced: it also holds "
-				  "\"%.200s\"", name);
-	}
+	while (errno = 0, ok && (d = readdir(list)) != NULL)
+		ok = check_name(folder, d->d_name, err);
+	if (ok && errno != 0)
+		ok = error_set_errno(err, "cannot read the folder");
 	if (list)
 		closedir(list);
 	return ok || error_in(err, folder->path, NULL);
 }
 
-/* Where names cannot be exchanged there is no bundle for a moment. */
-static bool move_aside(const struct written *w, struct error *err)
+/*
+ * Where names cannot be exchanged there is no bundle for a moment.  The old one
+ * keeps the name that it gets: once the new one has its own, nothing that can
+ * fail may follow.
+ */
+static bool move_aside(struct written *w, struct error *err)
 {
-	char aside[sizeof(w->temporary) + 4];
+	char aside[sizeof(w->temporary)];
 	bool taken = false;
 
-	snprintf(aside, sizeof(aside), "%s.old", w->temporary);
+	snprintf(aside, sizeof(aside), "%.*s.old",
+		 (int)(sizeof(aside) - sizeof(".old")), w->temporary);
 	if (!folder_rename(&w->parent, w->name, aside, &taken, err))
 		return false;
 	if (!folder_rename(&w->parent, w->temporary, w->name, &taken, err)) {
@@ -198,7 +216,8 @@ static bool move_aside(const struct written *w, struct error *err)
 		folder_rename(&w->parent, aside, w->name, &taken, &second);
 		return false;
 	}
-	return folder_rename(&w->parent, aside, w->temporary, &taken, err);
+	memcpy(w->temporary, aside, sizeof(aside));
+	return true;
 }
 
 static bool replace_folder(struct written *w, struct error *err)
@@ -209,22 +228,24 @@ static bool replace_folder(struct written *w, struct error *err)
 			folder_exchange(&w->parent, w->temporary, w->name,
 					&able, err);
 
+	folder_close(&old);
 	if (ok && !able)
 		ok = move_aside(w, err);
-	if (!ok) {
-		folder_close(&old);
+	if (!ok)
 		return false;
-	}
 	folder_close(&w->folder);	/* it has its name now */
-	w->folder = old;
-	return true;
+	/* Another process may have replaced what was open: look anew. */
+	return folder_open_in(&w->folder, &w->parent, w->temporary, err);
 }
 
 static bool remove_folder(struct written *w, struct error *err)
 {
-	bool weights = folder_remove_file(&w->folder, BUNDLE_WEIGHTS, err);
-	bool spec = folder_remove_file(&w->folder, BUNDLE_SPEC, err);
+	bool weights, spec;
 
+	if (!w->folder.path)	/* nobody knows what has the name */
+		return false;
+	weights = folder_remove_file(&w->folder, BUNDLE_WEIGHTS, err);
+	spec = folder_remove_file(&w->folder, BUNDLE_SPEC, err);
 	return folder_remove_folder(&w->parent, w->temporary, err) &&
 	       weights && spec;
 }

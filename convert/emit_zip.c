@@ -397,6 +397,34 @@ static bool rename_zip(struct written *w, bool *renamed, struct error *err)
 	return *renamed || taken;
 }
 
+/*
+ * Fail if there is more in an archive than a bundle needs.  One that is broken
+ * holds nothing that anybody could read.
+ */
+static bool check_plain(const struct written *w, struct error *err)
+{
+	struct opened theirs = { 0 };
+	struct error fault = { 0 };
+	bool ok = open_archive(&theirs, &w->parent, w->name, &fault) ||
+		  is_fault_of_input(&fault);
+
+	if (!ok)
+		*err = fault;
+	for (size_t i = 0; ok && i < theirs.zip.count; i++) {
+		const char *name = theirs.zip.members[i].name;
+
+		ok = strcmp(name, BUNDLE_SPEC) == 0 ||
+		     strcmp(name, BUNDLE_WEIGHTS) == 0 ||
+		     error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
+			       "it was not replaced: it also holds "
+			       "\"%.200s\"", name);
+	}
+	if (!ok)
+		error_in(err, theirs.file.path, NULL);
+	close_archive(&theirs);
+	return ok;
+}
+
 static bool replace_zip(struct written *w, struct error *err)
 {
 	mode_t mode;
@@ -406,7 +434,8 @@ static bool replace_zip(struct written *w, struct error *err)
 	if (!S_ISREG(mode))
 		return error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
 				 "it was not replaced: it is no file");
-	if (!folder_replace_file(&w->parent, w->temporary, w->name, err))
+	if (!check_plain(w, err) ||
+	    !folder_replace_file(&w->parent, w->temporary, w->name, err))
 		return false;
 	w->made = false;
 	return true;

@@ -36,12 +36,19 @@ static bool is_of(const struct record *record, const struct job *job)
 		strcmp(record->bundle, job->dest + job->root_len) == 0);
 }
 
-static const struct record *keep(struct arena *arena, const char *line,
-				 size_t len, struct error *err)
+static const struct record *keep(struct arena *arena,
+				 const struct record *record,
+				 const char *line, size_t len,
+				 struct error *err)
 {
 	struct record *kept = arena_array(arena, 1, sizeof(*kept), err);
 
-	return kept && record_parse(kept, line, len, arena, err) ? kept : NULL;
+	if (!kept || !record_parse(kept, line, len, arena, err))
+		return NULL;
+	/* Not what the line says, if those above it say more. */
+	kept->time = arena_copy(arena, record->time, strlen(record->time),
+				err);
+	return kept->time ? kept : NULL;
 }
 
 static bool match(void *to, const struct record *record, const char *line,
@@ -53,6 +60,7 @@ static bool match(void *to, const struct record *record, const char *line,
 
 	if (record->kind != RECORD_SOURCE)
 		return true;
+	m->history->sources++;
 	i = find_first(m->plan, record->source);
 	for (; i < m->plan->count; i++) {
 		const struct job *job = &m->plan->jobs[i];
@@ -65,7 +73,8 @@ static bool match(void *to, const struct record *record, const char *line,
 		    (other && strcmp(other->time, record->time) > 0))
 			continue;
 		if (!kept)
-			kept = keep(&m->history->arena, line, len, err);
+			kept = keep(&m->history->arena, record, line, len,
+				    err);
 		if (!kept)
 			return false;
 		m->history->records[i] = kept;
@@ -85,7 +94,6 @@ static bool read_root(struct matcher *m, struct error *err)
 	for (size_t i = 0; ok && i < list.count; i++)
 		ok = journal_read(&folder, list.names[i], &taker,
 				  &m->history->unreadable, err);
-	m->history->journals += list.count;
 	journal_free_names(&list);
 	folder_close(&folder);
 	return ok;

@@ -21,7 +21,7 @@ struct history {
 	const struct record **records;	/* malloc'ed, [plan->count]; NULL:
 					   never tried */
 	size_t unreadable;	/* lines */
-	size_t journals;	/* that there were */
+	size_t sources;		/* records of any that there were */
 	struct arena arena;
 };
 

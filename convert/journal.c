@@ -120,10 +120,12 @@ bool journals_open(struct journals *js, const struct plan *plan,
 	*js = (struct journals){
 		.one = settings->output != NULL,
 		.sync = settings->durability != DURABILITY_NONE };
-	if (settings->check || plan->count == 0)
+	/* A shard that nothing fell to says so: it is not missing. */
+	if (settings->check ||
+	    (plan->count == 0 && settings->shard.count == 1))
 		return true;
 	ok = record_options(settings, js->options, err);
-	if (js->one)
+	if (settings->output)
 		ok = ok && add_root(js, settings->output,
 				    strlen(settings->output), err);
 	else if (settings->in_place)

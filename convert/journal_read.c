@@ -19,9 +19,24 @@ enum {
 struct lines {
 	struct buffer line;	/* what has come of it so far */
 	bool too_long;		/* over the limit, and let go */
+	char latest[64];	/* time of the lines so far */
 	const struct journal_taker *taker;
 	size_t *unreadable;
 };
+
+/*
+ * Clocks can go back, and those of machines that share a journal differ: a line
+ * is no earlier than those above it.
+ */
+static void order_times(struct lines *l, struct record *record)
+{
+	size_t len = strlen(record->time);
+
+	if (strcmp(record->time, l->latest) < 0)
+		record->time = l->latest;
+	else if (len < sizeof(l->latest))
+		memcpy(l->latest, record->time, len + 1);
+}
 
 static bool take_line(struct lines *l, struct error *err)
 {
@@ -35,6 +50,7 @@ static bool take_line(struct lines *l, struct error *err)
 		return true;
 	}
 	if (record_parse(&record, l->line.data, l->line.len, &arena, &fault)) {
+		order_times(l, &record);
 		ok = l->taker->take(l->taker->to, &record, l->line.data,
 				    l->line.len, err);
 	} else {

@@ -18,7 +18,7 @@
 struct journal_taker {
 	/*
 	 * The record's strings last for the call; the line is that it was
-	 * parsed from.
+	 * parsed from.  Its time is at least that of all lines above it.
 	 */
 	bool (*take)(void *to, const struct record *record, const char *line,
 		     size_t len, struct error *err);

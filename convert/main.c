@@ -115,6 +115,25 @@ static void print_shard(const struct settings *s, size_t count, size_t of)
 	fprintf(stderr, ": %zu of %zu files\n", count, of);
 }
 
+static bool failed_before(const struct plan *plan,
+			  const struct history *history, const struct job *job)
+{
+	const struct record *past = history->records[job - plan->jobs];
+
+	return past && past->status == STATUS_FAILED;
+}
+
+/* Did it fail, or another source for its bundle?  They are judged together. */
+static bool is_to_retry(const struct plan *plan, const struct history *history,
+			const struct job *job)
+{
+	if (job->same_as)
+		job = job->same_as;
+	while (job && !failed_before(plan, history, job))
+		job = job->next_same;
+	return job != NULL;
+}
+
 /* Of what earlier runs tried, take what failed. */
 static bool keep_failed(struct plan *plan, struct history *history,
 			struct error *err)
@@ -123,17 +142,15 @@ static bool keep_failed(struct plan *plan, struct history *history,
 	size_t kept = 0;
 	bool ok = keep != NULL;
 
-	if (ok && history->journals == 0)
+	if (ok && history->sources == 0)
 		ok = error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
-			       "--only-failed: there is no journal of an "
+			       "--only-failed: nothing is recorded of an "
 			       "earlier run");
-	for (size_t i = 0; ok && i < plan->count; i++) {
-		const struct record *past = history->records[i];
-
-		keep[i] = past && past->status == STATUS_FAILED;
+	for (size_t i = 0; ok && i < plan->count; i++)
+		keep[i] = is_to_retry(plan, history, &plan->jobs[i]);
+	for (size_t i = 0; ok && i < plan->count; i++)
 		if (keep[i])
-			history->records[kept++] = past;
-	}
+			history->records[kept++] = history->records[i];
 	ok = ok && plan_keep(plan, keep, err);
 	free(keep);
 	return ok;

@@ -32,10 +32,11 @@ bool record_options(const struct settings *s, char hex[DIGEST_HEX_SIZE],
 	return ok;
 }
 
-void record_mtime(const struct timespec *t, char text[RECORD_MTIME_SIZE])
+void record_mtime(const struct source *source, char text[RECORD_MTIME_SIZE])
 {
-	snprintf(text, RECORD_MTIME_SIZE, "%" PRIdMAX ".%09ld",
-		 (intmax_t)t->tv_sec, t->tv_nsec);
+	snprintf(text, RECORD_MTIME_SIZE, "%" PRIdMAX ".%09ld %" PRIu64,
+		 (intmax_t)source->mtime.tv_sec, source->mtime.tv_nsec,
+		 source->inode);
 }
 
 static void put_time(struct json_writer *w)
@@ -93,7 +94,7 @@ bool record_print(struct buffer *line, const struct job *job,
 	struct json_writer w = { .out = line, .err = err };
 	char mtime[RECORD_MTIME_SIZE];
 
-	record_mtime(&job->source->mtime, mtime);
+	record_mtime(job->source, mtime);
 	json_open(&w, NULL, '{');
 	json_put_path(&w, "source", job->source->relative);
 	json_put_u64(&w, "size", job->source->nbytes);

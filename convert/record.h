@@ -1,7 +1,7 @@
 /*
  * record.h - a line of the journal: what became of one source, as JSON
  *
- *	{"source": path below its root, "size": bytes, "mtime": "s.ns",
+ *	{"source": path below its root, "size": bytes, "mtime": "s.ns inode",
  *	 "time": when it was written, "status": ..., "options": digest,
  *	 "bundle": path below the journal's root, "era", "run", "epoch",
  *	 "architecture", "substitute_sha256", "tensors", "bytes",
@@ -56,9 +56,12 @@ struct record {
 bool record_options(const struct settings *settings, char hex[DIGEST_HEX_SIZE],
 		    struct error *err);
 
-/* The time of modification as a record says it. */
-#define RECORD_MTIME_SIZE 40
-void record_mtime(const struct timespec *t, char text[RECORD_MTIME_SIZE]);
+/*
+ * What tells a source from another, or a later state of it, of the same size:
+ * time of modification and inode.
+ */
+#define RECORD_MTIME_SIZE 64
+void record_mtime(const struct source *source, char text[RECORD_MTIME_SIZE]);
 
 /* Append the line of a job's result, with its newline. */
 bool record_print(struct buffer *line, const struct job *job,

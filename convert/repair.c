@@ -40,7 +40,9 @@ static bool rewrite(struct buffer *out, const struct architecture *a,
 
 	for (size_t i = 0; i < a->count; i++) {
 		const struct architecture_keyword *k = &a->keywords[i];
-		bool new_pattern = c->letter && k == c->pattern, ok = true;
+		bool new_pattern = c->letter && c->pattern &&
+				   k == c->pattern;
+		bool ok = true;
 
 		if (!new_pattern && k != c->layers)
 			continue;

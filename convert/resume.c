@@ -146,7 +146,7 @@ static bool source_unchanged(const struct record *past, const struct job *job)
 {
 	char mtime[RECORD_MTIME_SIZE];
 
-	record_mtime(&job->source->mtime, mtime);
+	record_mtime(job->source, mtime);
 	return past->size == job->source->nbytes &&
 	       strcmp(past->mtime, mtime) == 0;
 }

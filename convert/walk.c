@@ -114,6 +114,7 @@ static void take_facts(struct source *source, const struct stat *st)
 {
 	source->nbytes = (uint64_t)st->st_size;
 	source->mtime = st->st_mtim;
+	source->inode = st->st_ino;
 	source->skip = known_kind(st->st_mode);
 }
 

@@ -26,6 +26,7 @@ struct source {
 	bool named;		/* by the user; not found in a folder */
 	uint64_t nbytes;
 	struct timespec mtime;
+	uint64_t inode;
 	const char *skip;	/* why not to convert it, or NULL */
 	const struct error *error;	/* why it cannot be read, or NULL */
 };

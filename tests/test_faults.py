@@ -365,7 +365,7 @@ def bundle_of(name):
 
 def complaints_about_disk(case, run, folder):
     """A bundle has the members it had, or those it must have at the end."""
-    for path in [*folder.rglob(".mpt-*-*"), *folder.rglob("claim-*")]:
+    for path in [*folder.rglob(".mpt-*-*"), *folder.rglob("*claim-*")]:
         if not run.function.startswith("unlink"):
             yield f"leaves {path}"
         elif path.is_dir():

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import zipfile
 import zlib
 
 import mpt_zip
@@ -54,7 +55,9 @@ def test_each_source_has_a_line(tmp_path, form):
             continue
         stat = (LEGACY / source).stat()
         assert row["size"] == stat.st_size
-        seconds, nanoseconds = row["mtime"].split(".")
+        moment, inode = row["mtime"].split()
+        assert int(inode) == stat.st_ino
+        seconds, nanoseconds = moment.split(".")
         assert int(seconds) * 10**9 + int(nanoseconds) == stat.st_mtime_ns
         assert (tmp_path / "out" / row["bundle"]).exists()
         bundle = tmp_path / "folders" / row["bundle"].removesuffix(".zip")
@@ -122,6 +125,21 @@ def spoil(path, content=b"{}"):
     path.write_bytes(content)
 
 
+def nest(cwd):
+    """A folder where the bundle has its spec."""
+    (cwd / BUNDLE / "policy_spec.json").unlink()
+    (cwd / BUNDLE / "policy_spec.json").mkdir()
+    (cwd / BUNDLE / "policy_spec.json/mine").write_text("mine")
+
+
+def put_another(path):
+    """A file of the same name, size and time, as from another archive."""
+    stat = path.stat()
+    path.rename(path.with_suffix(".old"))
+    shutil.copy2(path.with_suffix(".old"), path)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
 # What is done to source or bundle, or the options of the second run, and what that says.
 BUNDLE = "out/run/checkpoints/run:v0"
 SOURCE = "tree/run/checkpoints/run:v0.mpt"
@@ -129,6 +147,8 @@ CHANGES = {
     "nothing": (lambda cwd: None, [], "kept", None),
     "the source's time": (lambda cwd: os.utime(cwd / SOURCE, (1, 1)), [], "kept",
                           "it has changed since"),
+    "the source, but for size and time": (lambda cwd: put_another(cwd / SOURCE), [], "kept",
+                                          "it has changed since"),
     "the source": (lambda cwd: mpt_zip.write(cwd / SOURCE, 5), [], "converted",
                    "the bundle that was there was replaced"),
     "options that change nothing": (lambda cwd: None, ["--keep-prefix"], "kept",
@@ -150,6 +170,8 @@ CHANGES = {
     "a file more, and --force": (lambda cwd: (mpt_zip.write(cwd / SOURCE, 5),
                                               spoil(cwd / BUNDLE / "mine")), ["--force"],
                                  "failed", 'it also holds "mine"'),
+    "a folder as member, and --force": (lambda cwd: (mpt_zip.write(cwd / SOURCE, 5), nest(cwd)),
+                                        ["--force"], "failed", '"policy_spec.json" is a folder'),
 }
 
 
@@ -192,6 +214,32 @@ def test_bundle_of_somebody_else(tmp_path, form):
     assert run(tmp_path, *options, "--check").exit == GOOD
 
 
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_archive_that_holds_more(tmp_path, options):
+    """As a folder that does: what somebody has put in is not thrown away."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    command = ["tree", "-o", "out", "--format=zip", *options]
+    run(tmp_path, *command)
+    with zipfile.ZipFile(tmp_path / f"{BUNDLE}.zip", "a") as archive:
+        archive.writestr("mine", "mine")
+    mpt_zip.write(tmp_path / SOURCE, 5)
+    before = state_of(tmp_path / "out/run")
+    done = run(tmp_path, *command)
+    assert done.exit == SOME_FAILED and 'it also holds "mine"' in done.stderr
+    assert state_of(tmp_path / "out/run") == before
+
+
+def test_archive_that_is_broken_is_replaced(tmp_path):
+    mpt_zip.tree(tmp_path / "tree", 1)
+    command = ["tree", "-o", "out", "--format=zip"]
+    run(tmp_path, *command)
+    (tmp_path / f"{BUNDLE}.zip").write_bytes(b"PK half")
+    assert run(tmp_path, *command).exit == SOME_FAILED
+    assert run(tmp_path, *command, "--force").exit == GOOD
+    with zipfile.ZipFile(tmp_path / f"{BUNDLE}.zip") as archive:
+        assert archive.testzip() is None
+
+
 def test_links_are_not_replaced(tmp_path):
     mpt_zip.tree(tmp_path / "tree", 1)
     (tmp_path / "elsewhere").mkdir()
@@ -199,6 +247,35 @@ def test_links_are_not_replaced(tmp_path):
     (tmp_path / BUNDLE).symlink_to(tmp_path / "elsewhere")
     assert run(tmp_path, "tree", "-o", "out", "--force").exit == SOME_FAILED
     assert (tmp_path / BUNDLE).is_symlink() and list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def run_traced(cwd, traced, *arguments):
+    """The status of a run with faults that strace injects, and what it said."""
+    strace = shutil.which("strace")
+    if not strace or "ASAN_OPTIONS" in os.environ:
+        pytest.skip("strace is not usable")
+    command = [strace, "-f", "-qq", "-o", cwd / "trace", *traced, CONVERTER, *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120)
+    if "ptrace" in done.stderr:
+        pytest.skip("nothing can be traced here")
+    return done.returncode, done.stderr
+
+
+NO_EXCHANGE = ["-e", "trace=renameat,renameat2", "-e", "inject=renameat2:error=EINVAL"]
+
+
+@pytest.mark.parametrize("fault", [None, *range(1, 6)])
+def test_names_that_cannot_be_exchanged(tmp_path, fault):
+    """The bundle is the old one or the new one, whichever of the renames fails."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    run(tmp_path, "tree", "-o", "out")
+    mpt_zip.write(tmp_path / SOURCE, 5)
+    inject = ["-e", f"inject=renameat:error=EIO:when={fault}"] if fault else []
+    status, stderr = run_traced(tmp_path, NO_EXCHANGE + inject, "tree", "-o", "out")
+    failed = "Input/output" in stderr
+    assert status == (SOME_FAILED if failed else GOOD), stderr
+    assert files_below(tmp_path / BUNDLE) == mpt_zip.bundle(0 if failed else 5)
+    assert list((tmp_path / BUNDLE).parent.iterdir()) == [tmp_path / BUNDLE]
 
 
 def test_only_failed(tmp_path):
@@ -237,10 +314,21 @@ def test_architecture_counts_where_it_was_used(tmp_path, options, kept):
     assert len(rows) - len(again) == kept
 
 
+@pytest.mark.parametrize("options", [[], ["--force"]])
+def test_only_failed_of_two_for_one_bundle(tmp_path, options):
+    """The one that was converted stays, whatever is forced for the other."""
+    mpt_zip.write(tmp_path / "tree/a:v1.mpt", 1)
+    mpt_zip.write(tmp_path / "tree/a:v1.pt", 2)
+    assert run(tmp_path, "tree", "-o", "out").exit == SOME_FAILED
+    done = run(tmp_path, "tree", "-o", "out", "--only-failed", *options)
+    assert done.exit == SOME_FAILED and "tree/a:v1.mpt, with other weights" in done.stderr
+    assert files_below(tmp_path / "out/a:v1") == mpt_zip.bundle(1)
+
+
 def test_only_failed_needs_a_journal(tmp_path):
     mpt_zip.tree(tmp_path / "tree", 1)
     done = run(tmp_path, "tree", "-o", "out", "--only-failed")
-    assert done.exit == GOOD or "there is no journal" in done.stderr
+    assert done.exit == USAGE and "nothing is recorded of an earlier run" in done.stderr
     assert bundles_below(tmp_path / "out") == []
 
 
@@ -335,7 +423,8 @@ def calls_of(cwd, options, *names):
     if "ptrace" in done.stderr:
         pytest.skip("nothing can be traced here")
     assert done.returncode == GOOD, done.stderr
-    lines = (line.split(None, 1)[1] for line in (cwd / "trace").read_text().splitlines())
+    lines = (line.split(None, 1)[1] for line in (cwd / "trace").read_text().splitlines()
+             if "claim-" not in line)
     return [line.partition("(")[0] for line in lines if "(" in line]
 
 
@@ -417,7 +506,7 @@ def test_disk_that_is_too_small(tmp_path, option, status):
 
 
 def claims(folder):
-    return sorted((folder / JOURNALS).glob("claim-*"))
+    return sorted((folder / JOURNALS).glob("*claim-*"))
 
 
 def test_leftovers_of_the_dead_are_removed(tmp_path):
@@ -434,6 +523,7 @@ def test_leftovers_of_the_dead_are_removed(tmp_path):
         made[owner] = folder
     for owner in dead, alive:
         (tmp_path / "out" / JOURNALS / f"claim-{owner}").touch()
+    (tmp_path / "out" / JOURNALS / f"new-claim-{dead}").touch()
     with open(tmp_path / "out" / JOURNALS / f"claim-{alive}", "r+b") as claim:
         fcntl.lockf(claim, fcntl.LOCK_EX)
         done = run(tmp_path, "tree", "-o", "out")
@@ -441,6 +531,21 @@ def test_leftovers_of_the_dead_are_removed(tmp_path):
         assert [path.name for path in claims(tmp_path / "out")] == [f"claim-{alive}"]
     left = {path.name.split("-")[2] for path in tmp_path.rglob(".mpt-convert-*")}
     assert left == {alive, unknown}
+
+
+def test_claims_are_locked_before_they_are_seen(tmp_path):
+    """Or another process could take one for a dead one's just then."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    status, stderr = run_traced(tmp_path, ["-e", "trace=openat,fcntl,renameat2"], "tree",
+                                "-o", "out", "-j1")
+    assert status == GOOD, stderr
+    trace = (tmp_path / "trace").read_text().splitlines()
+    steps = [line for line in trace if "claim-" in line or "F_OFD_SETLK," in line]
+    assert [line.split(None, 1)[1].partition("(")[0] for line in steps] == [
+        "openat", "fcntl", "renameat2"
+    ]
+    assert '"new-claim-' in steps[0] and ', "claim-' in steps[2]
+    assert claims(tmp_path / "out") == []
 
 
 def test_two_processes_on_one_tree(tmp_path):
@@ -477,6 +582,36 @@ def test_summary_of_shards(tmp_path):
     mpt_zip.write(tmp_path / "tree/bad:v1.mpt")
     again = run(tmp_path, "tree", "-o", "out")      # knows what the shards did
     assert summary(again.stderr) == (1, 30, 0)
+    assert run(tmp_path, "--summary", "out").exit == GOOD
+
+
+def test_summary_of_shards_without_files(tmp_path):
+    """What nothing fell to has run all the same."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    for shard in range(4):
+        assert run(tmp_path, "tree", "-o", "out", "--shard", f"{shard}/4").exit == GOOD
+    done = run(tmp_path, "--summary", "out")
+    assert done.exit == GOOD and "4 of 4 shards finished" in done.stdout
+
+
+def at(row, time, **changes):
+    return json.dumps(row | {"time": time} | changes) + "\n"
+
+
+def test_clock_that_went_back(tmp_path):
+    """In one journal a line is later than those above it, whatever time they tell."""
+    mpt_zip.tree(tmp_path / "tree", 1)
+    run(tmp_path, "tree", "-o", "out")
+    path = tmp_path / "out" / JOURNALS / "journal.jsonl"
+    begin, row, end = journal_of(tmp_path / "out")
+    failed = {"status": "failed", "reason": "no", "error": {"kind": "io", "reason": "no"}}
+    bare = {key: value for key, value in row.items() if key != "bundle"}
+    path.write_text(at(begin, "2030") + at(row, "2030") + at(end, "2030")
+                    + at(begin, "2020") + at(bare, "2020", **failed) + at(end, "2020"))
+    done = run(tmp_path, "--summary", "out")
+    assert done.exit == SOME_FAILED and "0 converted, 0 skipped, 1 failed" in done.stdout
+    again = run(tmp_path, "tree", "-o", "out", "--only-failed")
+    assert "it failed before, and was tried again" in again.stderr
     assert run(tmp_path, "--summary", "out").exit == GOOD
 
 

@@ -76,7 +76,7 @@ def kill_once(folder, options, delay):
 def assert_at_the_end(folder, expected):
     assert bundles_of(folder) == expected
     left = [path for path in folder.rglob(".mpt-convert-*")]
-    left += [path for folder in folder.rglob(JOURNALS) for path in folder.glob("claim-*")]
+    left += [path for folder in folder.rglob(JOURNALS) for path in folder.glob("*claim-*")]
     assert left == []
 
 
