@@ -44,7 +44,7 @@ static bool rewrite(struct buffer *out, const struct architecture *a,
 				   k == c->pattern;
 		bool ok = true;
 
-		if (!new_pattern && k != c->layers)
+		if (!new_pattern && (!c->layers || k != c->layers))
 			continue;
 		if (!buffer_append(out, at, (size_t)(k->value - at), err))
 			return false;
