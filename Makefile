@@ -14,6 +14,8 @@ bindir = $(PREFIX)/bin
 libexecdir = $(PREFIX)/libexec/mpt-bundle
 mandir = $(PREFIX)/share/man
 datadir = $(PREFIX)/share/mpt-bundle
+bashcompdir = $(PREFIX)/share/bash-completion/completions
+zshcompdir = $(PREFIX)/share/zsh/site-functions
 
 # ISA-L deflates and sums much faster than zlib; 'make ISAL=' does without.
 ISAL ?= $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
@@ -30,7 +32,7 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wconversion $(if $(WERROR),-Werror)
 SAN_CF := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
-BUILD_PP := -I. -I$B -D_POSIX_C_SOURCE=200809L -DMPT_VERSION='"$(VERSION)"' $(if $(ISAL),-DHAVE_ISAL) $(PKG_CF)
+BUILD_PP := -I. -I$B -D_POSIX_C_SOURCE=200809L -DMPT_VERSION='"$(VERSION)"' $(if $(ISAL),-DHAVE_ISAL) $(PKG_CF) $(CPPFLAGS)
 BUILD_CF := -std=c11 -fopenmp -fvisibility=hidden $(WARN) $(SAN_CF) $(CFLAGS)
 
 # The helper's Python, in the order of its imports.
@@ -46,7 +48,8 @@ FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ:%=$B/tests/fuzz/fuzz_%)
 SRC := $(call sources,base formats convert convert/unpickler validate inspect tests/unit tests/drivers tests/faults tests/mischief tests/fuzz)
 
-all: $(addprefix $B/,$(PROGRAMS))		## build the programs
+COMMANDS := $(filter-out mpt-unpickler,$(PROGRAMS))
+all: $(addprefix $B/,$(PROGRAMS)) $B/completions/done	## build the programs
 
 $B/mpt-convert: $(call objs,convert formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
@@ -67,6 +70,10 @@ $B/convert/unpickler/restricted_code.c: convert/unpickler/embed.py $(HELPER_PY) 
 	$(PYTHON) convert/unpickler/embed.py $(HELPER_PY) $@
 $B/convert/unpickler/restricted_code.o: $B/convert/unpickler/restricted_code.c
 	$(CC) $(BUILD_PP) $(BUILD_CF) -c -o $@ $<
+
+$B/completions/done: completions/generate.py completions/common.bash $(addprefix $B/,$(COMMANDS))
+	$(PYTHON) completions/generate.py $(@D) $(addprefix $B/,$(COMMANDS))
+	@touch $@
 
 $(UNIT_TESTS): $B/tests/unit/%: $B/tests/unit/%.o $(call objs,formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ -lcmocka $(PKG_LD)
@@ -146,17 +153,24 @@ bench-quick: all $(BENCH)			## the same on less, in a minute
 	$(PYTHON) bench/compare.py --build $B --quick
 .PHONY: bench bench-quick
 
+MAN1DIR = $(DESTDIR)$(mandir)/man1
+MAN5DIR = $(DESTDIR)$(mandir)/man5
+BASHDIR = $(DESTDIR)$(bashcompdir)
+ZSHDIR = $(DESTDIR)$(zshcompdir)
 install: all					## install under $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man1
-	install $B/mpt-convert $B/mpt-validate $B/mpt-inspect $(DESTDIR)$(bindir)
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(MAN1DIR) $(MAN5DIR) $(BASHDIR) $(ZSHDIR)
+	install $(addprefix $B/,$(COMMANDS)) $(DESTDIR)$(bindir)
 	install $B/mpt-unpickler $(DESTDIR)$(libexecdir)
-	install -m 644 man/*.1 $(DESTDIR)$(mandir)/man1
+	install -m 644 man/*.1 $(MAN1DIR)
+	install -m 644 man/*.5 $(MAN5DIR)
+	install -m 644 $(COMMANDS:%=$B/completions/bash/%) $(BASHDIR)
+	install -m 644 $(COMMANDS:%=$B/completions/zsh/_%) $(ZSHDIR)
 	install -d $(DESTDIR)$(datadir)/cluster
 	install -m 644 cluster/*.yaml $(DESTDIR)$(datadir)/cluster
 	install cluster/*.sbatch $(DESTDIR)$(datadir)/cluster
 uninstall:					## remove what install put there
-	rm -f $(addprefix $(DESTDIR)$(bindir)/,mpt-convert mpt-validate mpt-inspect)
-	rm -f $(patsubst man/%,$(DESTDIR)$(mandir)/man1/%,$(wildcard man/*.1))
+	rm -f $(COMMANDS:%=$(DESTDIR)$(bindir)/%) $(COMMANDS:%=$(BASHDIR)/%) $(COMMANDS:%=$(ZSHDIR)/_%)
+	rm -f $(patsubst man/%,$(MAN1DIR)/%,$(wildcard man/*.1)) $(patsubst man/%,$(MAN5DIR)/%,$(wildcard man/*.5))
 	rm -rf $(DESTDIR)$(libexecdir) $(DESTDIR)$(datadir)
 clean:						## remove $B
 	rm -rf $B

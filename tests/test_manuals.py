@@ -11,6 +11,7 @@ import pytest
 from sources import BUILD, PROJECT
 
 MANUALS = sorted((PROJECT / "man").glob("*.1"))
+FORMATS = PROJECT / "man/mpt-bundle.5"
 # Its options depend on the verb.
 OF_VERBS = PROJECT / "man/mpt-inspect.1"
 README = (PROJECT / "README.md").read_text("utf-8")
@@ -110,11 +111,40 @@ def test_rules_of_the_validator():
 
 
 @pytest.mark.skipif(not shutil.which("mandoc"), reason="mandoc is not installed")
-@pytest.mark.parametrize("manual", MANUALS, ids=lambda path: path.name)
+@pytest.mark.parametrize("manual", [*MANUALS, FORMATS], ids=lambda path: path.name)
 def test_lint(manual):
     command = ["mandoc", "-T", "lint", "-W", "warning", manual]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def literals(text):
+    """The displays of a manual page, each as one line."""
+    return [part.replace("\n", "") for part in re.findall(r"^\.Bd[^\n]*\n(.*?)^\.Ed", text, re.M | re.S)]
+
+
+def test_bundle_of_the_manual(tmp_path):
+    """What the format's page shows is a bundle."""
+    spec, tensor, *_ = literals(FORMATS.read_text("utf-8"))
+    header = f"{{{tensor}}}".encode()
+    header += b" " * (-len(header) % 8)
+    bundle = tmp_path / "run:v1"
+    bundle.mkdir()
+    (bundle / "policy_spec.json").write_text(spec)
+    (bundle / "weights.safetensors").write_bytes(
+        len(header).to_bytes(8, "little") + header + b"\0\0\x80\x3f" * 3
+    )
+    assert output_of("mpt-validate", "--warnings-as-errors", bundle)
+
+
+def test_dtypes_of_the_manual():
+    """All dtypes with their bits, in the order of files: that of the table backwards."""
+    text = FORMATS.read_text("utf-8").partition(".It Sy dtype")[2].partition(".El")[0]
+    rows = re.findall(r"^\.It Li (.*?) Ta (\d+)", text, re.M)
+    written = [(name, bits) for names, bits in rows for name in names.split(" , ")]
+    code = (PROJECT / "formats/dtype.c").read_text("utf-8")
+    table = re.findall(r'\[DTYPE_(\w+)\]\s*= \{ "\1",.*?(\d+), \d+, \d+ \}', code)
+    assert written == table[::-1] and len(table) > 15
 
 
 # ---- README ----

@@ -286,6 +286,26 @@ static bool add_file(struct candidates *list, const char *path,
 	return true;
 }
 
+/* Is it a file that says: the folder around me is a bundle? */
+static bool stands_for_folder(const char *path)
+{
+	const char *name = file_base_name(path);
+
+	return strcmp(name, BUNDLE_SPEC) == 0 ||
+	       strcmp(name, BUNDLE_WEIGHTS) == 0;
+}
+
+/* The folder that a file is in; the path is cut there. */
+static const char *folder_of(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (!slash)
+		return ".";
+	slash[slash == path] = '\0';
+	return path;
+}
+
 bool find_operand(struct candidates *list, const char *operand,
 		  struct error *err)
 {
@@ -302,13 +322,8 @@ bool find_operand(struct candidates *list, const char *operand,
 		ok = add_fault(list, path, "cannot open", err);
 	} else if (S_ISDIR(st.st_mode)) {
 		ok = add_folder(list, path, err);
-	} else if (strcmp(path, BUNDLE_SPEC) == 0) {
-		ok = add_folder(list, ".", err);
-	} else if (text_ends_in(path, "/" BUNDLE_SPEC)) {
-		size_t cut = len - strlen("/" BUNDLE_SPEC);
-
-		path[cut ? cut : 1] = '\0';
-		ok = add_folder(list, path, err);
+	} else if (stands_for_folder(path)) {
+		ok = add_folder(list, folder_of(path), err);
 	} else {
 		ok = add_file(list, path, &st, err);
 	}
