@@ -134,7 +134,7 @@ def test_bundle_of_the_manual(tmp_path):
     (bundle / "weights.safetensors").write_bytes(
         len(header).to_bytes(8, "little") + header + b"\0\0\x80\x3f" * 3
     )
-    assert output_of("mpt-validate", "--warnings-as-errors", bundle)
+    assert output_of("mpt-validate", "-v", "--warnings-as-errors", bundle)
 
 
 def test_dtypes_of_the_manual():
