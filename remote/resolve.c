@@ -375,6 +375,26 @@ bool resolve_operand(char **path, const char *text, struct error *err)
 	return ok;
 }
 
+bool resolve_source(char **path, const char *text, struct error *err)
+{
+	struct uri u = { 0 };
+	bool ok;
+
+	*path = NULL;
+	if (uri_is_plain_path(text))
+		return copy(path, text, err);
+	ok = uri_parse(&u, text, err);
+	if (ok && u.scheme == URI_S3)
+		ok = fault_network(err, "it lies on S3");
+	else if (ok && (u.scheme != URI_FILE || u.latest))
+		ok = error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+			       "this names a bundle or a class: name the file "
+			       "or the folder that is to be converted");
+	ok = ok && local_path_expand(path, u.name, err);
+	uri_free(&u);
+	return ok || error_for(err, text);
+}
+
 void resolved_free(struct resolved *r)
 {
 	uri_free(&r->uri);

@@ -50,6 +50,12 @@ bool resolve_uri(struct resolved *r, const char *text,
  */
 bool resolve_operand(char **path, const char *text, struct error *err);
 
+/*
+ * The same for what is no bundle yet: a path, or one behind file://.  The rest
+ * is an error.
+ */
+bool resolve_source(char **path, const char *text, struct error *err);
+
 void resolved_free(struct resolved *r);
 
 #endif
