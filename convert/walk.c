@@ -263,8 +263,10 @@ static bool look_at_output(struct walk *w)
 	return error_in(w->err, output, NULL);
 }
 
+/* given is what to call the root if it is not there. */
 static bool walk_path(struct sources *sources, const char *root,
-		      const struct walk_filter *filter, struct error *err)
+		      const char *given, const struct walk_filter *filter,
+		      struct error *err)
 {
 	struct walk w = { .sources = sources, .filter = filter, .err = err };
 	struct source *source;
@@ -279,7 +281,8 @@ static bool walk_path(struct sources *sources, const char *root,
 			w.root_len++;
 		return walk_folder(&w, root);
 	}
-	source = add(sources, root, file_base_name(root), err);
+	source = add(sources, status == 0 ? root : given,
+		     file_base_name(root), err);
 	if (!source)
 		return false;
 	source->named = true;
@@ -315,7 +318,7 @@ bool walk_root(struct sources *sources, const char *root,
 	bool ok;
 
 	if (resolve_source(&path, root, &fault))
-		ok = walk_path(sources, path, filter, err);
+		ok = walk_path(sources, path, root, filter, err);
 	else
 		ok = add_unresolved(sources, root, &fault, err);
 	free(path);
