@@ -46,19 +46,19 @@ DRIVERS := $(patsubst tests/drivers/%.c,$B/tests/drivers/%,$(call sources,tests/
 FAULTY := $(addprefix $B/tests/faults/,mpt-convert mpt-validate mpt-inspect)
 FUZZ := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZERS := $(FUZZ:%=$B/tests/fuzz/fuzz_%)
-SRC := $(call sources,base formats convert convert/unpickler validate inspect tests/unit tests/drivers tests/faults tests/mischief tests/fuzz)
+SRC := $(call sources,base formats remote convert convert/unpickler validate inspect tests/unit tests/drivers tests/faults tests/mischief tests/fuzz)
 
 COMMANDS := $(filter-out mpt-unpickler,$(PROGRAMS))
 all: $(addprefix $B/,$(PROGRAMS)) $B/completions/done	## build the programs
 
-$B/mpt-convert: $(call objs,convert formats base)
+$B/mpt-convert: $(call objs,convert remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
-$B/mpt-validate: $(call objs,validate formats base)
+$B/mpt-validate: $(call objs,validate remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 # What opens bundles and legacy checkpoints is that of the other programs.
 INSPECT := $(call objs,inspect) $B/validate/find.o $B/validate/open.o $(patsubst %.c,$B/%.o,$(wildcard convert/load*.c)) \
 	$(addprefix $B/convert/,checkpoint.o gather.o helper.o limits.o notes.o recall.o relay.o sink.o storages.o unpickle.o unpickle_answer.o)
-$B/mpt-inspect: $(INSPECT) $(call objs,formats base)
+$B/mpt-inspect: $(INSPECT) $(call objs,remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 HELPER := $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o \
 	$(patsubst %.c,$B/%.o,$(wildcard formats/pickle*.c)) $B/base/error.o $B/base/memory.o $B/base/text.o
@@ -75,7 +75,7 @@ $B/completions/done: completions/generate.py completions/common.bash $(addprefix
 	$(PYTHON) completions/generate.py $(@D) $(addprefix $B/,$(COMMANDS))
 	@touch $@
 
-$(UNIT_TESTS): $B/tests/unit/%: $B/tests/unit/%.o $(call objs,formats base)
+$(UNIT_TESTS): $B/tests/unit/%: $B/tests/unit/%.o $(call objs,remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ -lcmocka $(PKG_LD)
 $(filter $B/tests/unit/convert_%,$(UNIT_TESTS)): $(filter-out %/main.o,$(call objs,convert))
 # A helper that does what a pickle would have it do.
@@ -85,10 +85,10 @@ $B/tests/mischief/mpt-unpickler: $(HELPER) $B/tests/mischief/mischief.o
 $B/tests/faults/mpt-convert: $(call objs,convert)
 $B/tests/faults/mpt-validate: $(call objs,validate)
 $B/tests/faults/mpt-inspect: $(INSPECT)
-$(FAULTY): $(call objs,formats base tests/faults) tests/faults/wrapped | $B/mpt-unpickler
+$(FAULTY): $(call objs,remote formats base tests/faults) tests/faults/wrapped | $B/mpt-unpickler
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $(filter %.o,$^) -Wl,@tests/faults/wrapped $(PKG_LD)
 	ln -sf ../../mpt-unpickler $(@D)
-$(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,formats base)
+$(DRIVERS): $B/tests/drivers/%: $B/tests/drivers/%.o $(call objs,remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
 $B/tests/drivers/convert_paced: $(call objs,convert) | $B/tests/drivers/mpt-unpickler
 $B/tests/drivers/mpt-unpickler: | $B/mpt-unpickler
@@ -100,7 +100,7 @@ $B/tests/drivers/validate_paced: TEST_LD = -Wl,--wrap=pread,--wrap=clock_gettime
 
 # libFuzzer brings a main() that makes inputs; without it ours reads them.
 FUZZ_MAIN := $(if $(findstring fuzzer,$(SAN)),,$B/tests/fuzz/replay.o)
-$(FUZZERS): $B/tests/fuzz/%: $B/tests/fuzz/%.o $(FUZZ_MAIN) $(call objs,formats base)
+$(FUZZERS): $B/tests/fuzz/%: $B/tests/fuzz/%.o $(FUZZ_MAIN) $(call objs,remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
 $B/tests/fuzz/fuzz_answer: $B/convert/unpickle_answer.o
 $B/tests/fuzz/fuzz_record: $(patsubst %,$B/convert/%.o,record result notes)
@@ -122,7 +122,7 @@ fuzzers: $(FUZZERS)
 
 # One file at a time: release 14 mixes up the va_lists of several.
 tidy:						## clang-tidy on the sources, with no findings
-	printf '%s\n' $(call sources,base formats convert validate inspect) | xargs -P2 -I@ \
+	printf '%s\n' $(call sources,base formats remote convert validate inspect) | xargs -P2 -I@ \
 		clang-tidy-14 --quiet @ -- -std=c11 -fopenmp $(BUILD_PP)
 fuzz: fuzz-build				## fuzz each parser for FUZZ_SECONDS (clang)
 	$(MAKE) -k -j2 $(FUZZ:%=fuzz-%)

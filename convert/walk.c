@@ -15,6 +15,7 @@
 #include "convert/emit.h"
 #include "convert/journal.h"
 #include "formats/bundle.h"
+#include "remote/resolve.h"
 
 struct walk {
 	struct sources *sources;
@@ -26,20 +27,28 @@ struct walk {
 	struct error *err;
 };
 
+static bool keep_fault(struct sources *sources, struct source *source,
+		       const struct error *fault, struct error *err)
+{
+	struct error *kept = arena_array(&sources->arena, 1, sizeof(*kept),
+					 err);
+
+	if (!kept)
+		return false;
+	*kept = *fault;
+	source->error = kept;
+	return true;
+}
+
 /* Record why a source cannot be read; errno says. */
 static bool add_fault(struct sources *sources, struct source *source,
 		      const char *what, struct error *err)
 {
-	struct error fault = { 0 }, *kept;
+	struct error fault = { 0 };
 
 	error_set_errno(&fault, "%s", what);
 	error_in(&fault, source->path, NULL);
-	kept = arena_array(&sources->arena, 1, sizeof(*kept), err);
-	if (!kept)
-		return false;
-	*kept = fault;
-	source->error = kept;
-	return true;
+	return keep_fault(sources, source, &fault, err);
 }
 
 static struct source *add(struct sources *sources, const char *path,
@@ -255,8 +264,10 @@ static bool look_at_output(struct walk *w)
 	return error_in(w->err, output, NULL);
 }
 
-bool walk_root(struct sources *sources, const char *root,
-	       const struct walk_filter *filter, struct error *err)
+/* given is what to call the root if it is not there. */
+static bool walk_path(struct sources *sources, const char *root,
+		      const char *given, const struct walk_filter *filter,
+		      struct error *err)
 {
 	struct walk w = { .sources = sources, .filter = filter, .err = err };
 	struct source *source;
@@ -271,7 +282,8 @@ bool walk_root(struct sources *sources, const char *root,
 			w.root_len++;
 		return walk_folder(&w, root);
 	}
-	source = add(sources, root, file_base_name(root), err);
+	source = add(sources, status == 0 ? root : given,
+		     file_base_name(root), err);
 	if (!source)
 		return false;
 	source->named = true;
@@ -280,6 +292,38 @@ bool walk_root(struct sources *sources, const char *root,
 		return add_fault(sources, source, "cannot open", err);
 	take_facts(source, &st);
 	return true;
+}
+
+/* A name that means nothing here; lack of memory is not its fault. */
+static bool add_unresolved(struct sources *sources, const char *root,
+			   const struct error *fault, struct error *err)
+{
+	struct source *source;
+
+	if (fault->kind == ERROR_MEMORY) {
+		*err = *fault;
+		return false;
+	}
+	source = add(sources, root, file_base_name(root), err);
+	if (!source)
+		return false;
+	source->named = true;
+	return keep_fault(sources, source, fault, err);
+}
+
+bool walk_root(struct sources *sources, const char *root,
+	       const struct walk_filter *filter, struct error *err)
+{
+	struct error fault = { 0 };
+	char *path;
+	bool ok;
+
+	if (resolve_source(&path, root, &fault))
+		ok = walk_path(sources, path, root, filter, err);
+	else
+		ok = add_unresolved(sources, root, &fault, err);
+	free(path);
+	return ok;
 }
 
 static int by_relative(const void *a, const void *b)

@@ -1,7 +1,7 @@
 /*
  * walk.h - find the files that could be checkpoints
  *
- * Roots are files or folders.  A file that the user named is always taken; in
+ * Roots are files or folders, also behind file:// and ~.  A file that the user named is always taken; in
  * a folder, what the patterns match is.  Symbolic links to folders are not
  * followed, so there are no loops; links to files are.  Bundles, the output
  * folder and temporary folders of this program are not entered.  Nothing is

@@ -86,11 +86,7 @@ static bool is_checkpoint(const struct policy_spec *spec)
 	return strcmp(spec->class_path, POLICY_SPEC_CHECKPOINT_CLASS) == 0;
 }
 
-/*
- * Names of Python joined by dots?  Letters outside ASCII are taken for those
- * of a name.  Without a dot it is a name that the loader must know.
- */
-static bool is_dotted_name(const char *path)
+bool bundle_is_dotted_name(const char *path)
 {
 	bool first = true;
 
@@ -120,7 +116,8 @@ bool bundle_check_class(const struct policy_spec *spec, struct error *err)
 	if (spec->class_path[0] == '\0')
 		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
 				 "class_path is empty");
-	if (strchr(spec->class_path, '.') && !is_dotted_name(spec->class_path))
+	if (strchr(spec->class_path, '.') &&
+	    !bundle_is_dotted_name(spec->class_path))
 		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
 				 "class_path \"%.200s\" is no dotted name of a "
 				 "class", spec->class_path);

@@ -62,6 +62,13 @@ bool bundle_is_leftover(const char *file_name);
 bool bundle_is_known_extra(const char *file_name);
 
 /*
+ * Is it names of Python joined by dots, as the name of a class is?  Letters
+ * outside ASCII are taken for those of a name.  Without a dot it is a name that
+ * the loader must know.
+ */
+bool bundle_is_dotted_name(const char *path);
+
+/*
  * Check data_path or setup_script ('what'): relative, without "..", not for
  * the shell ("~"), not empty.  *clean becomes the same path without "." parts
  * and repeated slashes, malloc'ed.

@@ -30,7 +30,7 @@ static size_t widest_run(const struct listing *l, struct answer *a)
 	size_t widest = 0;
 
 	for (size_t i = 0; i < l->count; i++) {
-		const struct bundle_name *name = &l->entries[i].name;
+		const struct bundle_name *name = &l->entries[i].seen.name;
 		size_t columns = answer_columns(a, name->run, name->run_len);
 
 		widest = columns > widest ? columns : widest;
@@ -46,41 +46,27 @@ static void show(const struct listing *l, struct answer *a)
 	for (size_t i = 0; i < l->count; i++) {
 		const struct listing_entry *e = &l->entries[i];
 
-		print_time(time, e->modified);
-		answer_escape_padded(a, e->name.run, e->name.run_len, width);
-		answer_print(a, "  %6" PRIu64 "  %7s  %s  ", e->name.epoch,
+		print_time(time, e->seen.modified);
+		answer_escape_padded(a, e->seen.name.run, e->seen.name.run_len, width);
+		answer_print(a, "  %6" PRIu64 "  %7s  %s  ", e->seen.name.epoch,
 			     console_bytes(size, e->nbytes), time);
 		answer_escape(a, e->path, strlen(e->path));
 		answer_print(a, "\n");
 	}
 }
 
-/* What is not listed must not be missed in silence, nor fill the screen. */
 static void remark_unlisted(const struct listing *l, struct answer *a)
 {
-	size_t counts[UNLISTED_COUNT] = { 0 };
-	const char *first[UNLISTED_COUNT] = { 0 };
+	struct unlisted_tally tally = { 0 };
 
-	for (size_t i = 0; i < l->unlisted_count; i++) {
-		const struct listing_entry *e = &l->unlisted[i];
-
-		if (counts[e->unlisted]++ == 0)
-			first[e->unlisted] = e->path;
-	}
+	for (size_t i = 0; i < l->unlisted_count; i++)
+		unlisted_count(&tally, l->unlisted[i].seen.unlisted,
+			       l->unlisted[i].path);
 	for (int k = LISTED + 1; k < UNLISTED_COUNT; k++) {
 		struct error remark = { 0 };
-		char others[40] = "";
 
-		if (counts[k] == 0)
-			continue;
-		if (counts[k] > 1)
-			snprintf(others, sizeof(others), ", nor are %zu more",
-				 counts[k] - 1);
-		error_set(&remark, ERROR_USAGE, ERROR_NO_OFFSET,
-			  "not listed%s: %s", others,
-			  listing_reason((enum unlisted)k));
-		error_in(&remark, first[k], NULL);
-		answer_remark(a, &remark);
+		if (unlisted_remark(&remark, &tally, (enum unlisted)k))
+			answer_remark(a, &remark);
 	}
 }
 
@@ -88,12 +74,12 @@ static void put_entry(struct json_writer *w, const struct listing_entry *e)
 {
 	char time[32];
 
-	print_time(time, e->modified);
+	print_time(time, e->seen.modified);
 	json_open(w, NULL, '{');
 	json_put_path(w, "path", e->path);
-	json_put_text(w, "run", e->name.run, e->name.run_len);
-	json_put_u64(w, "epoch", e->name.epoch);
-	json_put_string(w, "kind", e->folder ? "folder" : "zip");
+	json_put_text(w, "run", e->seen.name.run, e->seen.name.run_len);
+	json_put_u64(w, "epoch", e->seen.name.epoch);
+	json_put_string(w, "kind", e->seen.folder ? "folder" : "zip");
 	json_put_u64(w, "bytes", e->nbytes);
 	json_put_string(w, "modified", time);
 	json_close(w, '}');
@@ -114,7 +100,7 @@ static void show_json(const struct listing *l, struct answer *a)
 
 		json_open(&w, NULL, '{');
 		json_put_path(&w, "path", e->path);
-		json_put_string(&w, "reason", listing_reason(e->unlisted));
+		json_put_string(&w, "reason", unlisted_reason(e->seen.unlisted));
 		json_close(&w, '}');
 	}
 	json_close(&w, ']');

@@ -12,19 +12,6 @@
 #include "base/interrupt.h"
 #include "base/path_stack.h"
 
-static const char *const reasons[UNLISTED_COUNT] = {
-	[UNLISTED_NO_SPEC] = "a folder without policy_spec.json is no bundle, "
-			     "or none yet",
-	[UNLISTED_NO_EPOCH] = "the name does not end in :v and an epoch",
-	[UNLISTED_HIDDEN] = "the run's name has a dot, so the framework does "
-			    "not see a folder of it; a zip of it is seen",
-};
-
-const char *listing_reason(enum unlisted unlisted)
-{
-	return reasons[unlisted];
-}
-
 /* ---- one bundle ---- */
 
 static bool fault(const char *path, struct error *err)
@@ -85,49 +72,16 @@ static bool measure(const char *path, uint64_t *nbytes, struct error *err)
 	return ok;
 }
 
-static bool look_at_folder(struct listing_entry *e, struct error *err)
-{
-	char *spec = file_join(e->path, BUNDLE_SPEC, err);
-	struct stat st;
-	bool ok = spec != NULL;
-
-	if (ok && stat(spec, &st) == 0) {
-		e->modified = st.st_mtime;
-		ok = measure(e->path, &e->nbytes, err);
-	} else if (ok) {
-		e->unlisted = UNLISTED_NO_SPEC;
-		ok = errno == ENOENT || errno == ENOTDIR || fault(spec, err);
-	}
-	free(spec);
-	return ok;
-}
-
-static bool look_at_zip(struct listing_entry *e, struct error *err)
-{
-	struct stat st;
-
-	if (stat(e->path, &st) != 0)
-		return fault(e->path, err);
-	e->modified = st.st_mtime;
-	e->nbytes = (uint64_t)st.st_size;
-	return true;
-}
-
 static bool look(struct listing_entry *e, const struct candidate *c,
 		 struct error *err)
 {
-	*e = (struct listing_entry){ .path = c->path,
-				     .folder = c->folder || c->link };
+	*e = (struct listing_entry){ .path = c->path };
 	e->parent_len = strlen(c->path) - strlen(file_base_name(c->path));
-	/* To the framework a folder's name has a suffix, too. */
-	if (!bundle_parse_name(&e->name, c->name, false, err))
-		return error_in(err, c->path, NULL);
-	if (!(e->folder ? look_at_folder(e, err) : look_at_zip(e, err)))
+	if (!listed_look(&e->seen, c->path, c->name, c->folder || c->link, err))
 		return false;
-	if (e->unlisted == LISTED && !e->name.has_epoch)
-		e->unlisted = e->folder && bundle_folder_hidden(c->name) ?
-			      UNLISTED_HIDDEN : UNLISTED_NO_EPOCH;
-	return true;
+	e->nbytes = e->seen.nbytes;
+	return !e->seen.folder || e->seen.unlisted == UNLISTED_NO_SPEC ||
+	       measure(c->path, &e->nbytes, err);
 }
 
 /* ---- all of them ---- */
@@ -167,33 +121,25 @@ static bool fill(struct listing *l, struct answer *a, struct error *err)
 	return true;
 }
 
-static int compare_spans(const char *a, size_t a_len, const char *b,
-			 size_t b_len)
-{
-	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
-
-	return order ? order : a_len < b_len ? -1 : a_len > b_len;
-}
-
 static int compare_folders(const struct listing_entry *x,
 			   const struct listing_entry *y)
 {
-	return compare_spans(x->path, x->parent_len, y->path, y->parent_len);
+	size_t x_len = x->parent_len, y_len = y->parent_len;
+	int order = memcmp(x->path, y->path, x_len < y_len ? x_len : y_len);
+
+	return order ? order : x_len < y_len ? -1 : x_len > y_len;
 }
 
 static int by_age(const void *a, const void *b)
 {
 	const struct listing_entry *x = a, *y = b;
-	int order = (x->unlisted != LISTED) - (y->unlisted != LISTED);
+	int order = (x->seen.unlisted != LISTED) -
+		    (y->seen.unlisted != LISTED);
 
 	if (order == 0)
 		order = compare_folders(x, y);
-	if (order == 0 && x->name.epoch != y->name.epoch)
-		order = x->name.epoch < y->name.epoch ? -1 : 1;
-	if (order == 0)
-		order = compare_spans(x->name.run, x->name.run_len,
-				      y->name.run, y->name.run_len);
-	return order ? order : strcmp(x->path, y->path);
+	return order ? order : listed_compare(&x->seen, x->path, &y->seen,
+					      y->path);
 }
 
 static void sort(struct listing *l)
@@ -201,7 +147,7 @@ static void sort(struct listing *l)
 	size_t listed = 0;
 
 	qsort(l->entries, l->count, sizeof(*l->entries), by_age);
-	while (listed < l->count && l->entries[listed].unlisted == LISTED)
+	while (listed < l->count && l->entries[listed].seen.unlisted == LISTED)
 		listed++;
 	l->unlisted = l->entries + listed;
 	l->unlisted_count = l->count - listed;
@@ -231,10 +177,7 @@ static void remark_tie(const struct listing_entry *e,
 {
 	struct error tie = { 0 };
 
-	error_set(&tie, ERROR_USAGE, ERROR_NO_OFFSET,
-		  "\"%.200s\" has the same epoch: :latest loads the one or "
-		  "the other", file_base_name(other->path));
-	error_in(&tie, e->path, NULL);
+	listed_set_tie(&tie, e->path, other->path);
 	answer_remark(a, &tie);
 }
 
@@ -248,7 +191,7 @@ void listing_keep_latest(struct listing *l, struct answer *a)
 		if (i + 1 < l->count && compare_folders(e, e + 1) == 0)
 			continue;
 		if (i > 0 && compare_folders(e - 1, e) == 0 &&
-		    e[-1].name.epoch == e->name.epoch)
+		    e[-1].seen.name.epoch == e->seen.name.epoch)
 			remark_tie(e, e - 1, a);
 		l->entries[kept++] = *e;
 	}

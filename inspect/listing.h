@@ -1,10 +1,7 @@
 /*
  * listing.h - the checkpoints of trees, as the framework's listing sees them
  *
- * That looks into one folder, and takes: folders with policy_spec.json, and
- * files *.zip, whose name without its last suffix ends in ":v" and digits.  So
- * a folder is not seen if its run has a dot in its name.  The latest is the one
- * with the highest epoch, whatever its run and its time.
+ * That lists one folder (remote/listed.h); here each folder of a tree is listed.
  *
  * Names are hostile.  A zeroed struct is empty; freeing twice is harmless.
  */
@@ -14,28 +11,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <time.h>
 
 #include "base/error.h"
 #include "base/options.h"
-#include "formats/bundle.h"
 #include "inspect/answer.h"
+#include "remote/listed.h"
 #include "validate/find.h"
-
-/* Why the framework does not see a bundle that is there. */
-enum unlisted {
-	LISTED,			/* it does */
-	UNLISTED_NO_SPEC, UNLISTED_NO_EPOCH, UNLISTED_HIDDEN, UNLISTED_COUNT
-};
 
 struct listing_entry {
 	const char *path;
-	enum unlisted unlisted;
-	bool folder;
 	size_t parent_len;	/* of the path: the folder that it is in */
-	struct bundle_name name;
-	uint64_t nbytes;
-	time_t modified;	/* of the spec, which is written last */
+	struct listed seen;
+	uint64_t nbytes;	/* of all its files */
 };
 
 struct listing {
@@ -46,9 +33,6 @@ struct listing {
 	size_t unlisted_count;
 	struct candidates candidates;	/* what entries borrow from */
 };
-
-/* In a sentence. */
-const char *listing_reason(enum unlisted unlisted);
 
 /*
  * List what is below the roots.  What cannot be read becomes a remark of the

@@ -76,6 +76,9 @@ static const struct verb {
 	  "the keys, dtypes and shapes of one, as a manifest in JSON" },
 	{ "diff", diff_run, { &source_options, &common_options }, 2, 2, "A B",
 	  "what differs between two: spec, keys, shapes, values" },
+	{ "resolve", resolve_run, { &resolve_options, &common_options }, 1, 1,
+	  "URI|POLICY",
+	  "the bundle or class that a URI or policy means" },
 };
 
 enum { VERB_COUNT = COUNT(verbs), OPTIONS_MOST = 16 };
@@ -106,7 +109,7 @@ static void print_help(void)
 	      "Look at checkpoints of Metta policies.\n"
 	      "\n", stdout);
 	for (size_t i = 0; i < VERB_COUNT; i++)
-		printf("  %-5s %-12s %s\n", verbs[i].name, verbs[i].operands,
+		printf("  %-7s %-12s %s\n", verbs[i].name, verbs[i].operands,
 		       verbs[i].help);
 	fputs("\n\"mpt-inspect VERB --help\" prints the options of a verb.\n"
 	      "\n", stdout);

@@ -11,6 +11,7 @@
 #include "convert/limits.h"
 #include "formats/bundle.h"
 #include "inspect/source_legacy.h"
+#include "remote/resolve.h"
 
 enum { CHUNK = 256 << 10 };
 
@@ -130,23 +131,29 @@ static bool open_file(struct source *s, struct error *err)
 	return open_bundle(s, err);
 }
 
-bool source_open(struct source *s, const char *path,
-		 const struct source_options *options, struct error *err)
+static bool open_any(struct source *s, struct error *err)
 {
 	struct stat st;
 	bool ok;
 
-	*s = (struct source){ .path = path, .options = options };
-	if (stat(path, &st) != 0)
+	if (stat(s->path, &st) != 0)
 		ok = error_set_errno(err, "cannot open");
 	else if (S_ISDIR(st.st_mode))
-		ok = open_container(&s->container, path, true, err) &&
+		ok = open_container(&s->container, s->path, true, err) &&
 		     open_bundle(s, err);
 	else
 		ok = open_file(s, err);
-	if (ok)
+	return ok || error_in(err, s->path, NULL);
+}
+
+bool source_open(struct source *s, const char *name,
+		 const struct source_options *options, struct error *err)
+{
+	*s = (struct source){ .options = options };
+	if (resolve_operand(&s->path, name, err) && open_any(s, err))
 		return true;
-	error_in(err, path, NULL);
+	if (!uri_is_plain_path(name))
+		error_for(err, name);
 	source_close(s);
 	return false;
 }
@@ -267,6 +274,7 @@ void source_close(struct source *s)
 	policy_spec_free(&s->spec);
 	open_member_close(&s->member);
 	free(s->data_path);
+	free(s->path);
 	open_container_close(&s->container);
 	file_discard(&s->file);
 	*s = (struct source){ 0 };

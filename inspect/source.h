@@ -45,7 +45,7 @@ enum source_kind {
 };
 
 struct source {
-	const char *path;		/* borrowed */
+	char *path;			/* what the name meant; owned */
 	enum source_kind kind;
 	uint64_t nbytes;		/* of spec and weights, unpacked */
 	struct policy_spec spec;	/* empty if there is none */
@@ -68,8 +68,11 @@ struct source {
 	struct safetensors_layout layout;
 };
 
-/* Path and options are borrowed.  On failure *s is closed. */
-bool source_open(struct source *s, const char *path,
+/*
+ * Open what a path or URI names (remote/resolve.h).  Options are borrowed.  On
+ * failure *s is closed.
+ */
+bool source_open(struct source *s, const char *name,
 		 const struct source_options *options, struct error *err);
 
 /* "bundle folder", "zip bundle", ..., or the era of a legacy file. */

@@ -19,6 +19,7 @@ struct request {
 	bool json, help;
 	bool latest;		/* list */
 	bool stats;		/* show */
+	const char *epoch, *data_dir;	/* resolve; or NULL */
 	struct source_options source;	/* show, keys, diff */
 	struct option_list operands;
 };
@@ -33,8 +34,9 @@ bool list_run(const struct request *r, struct answer *a, struct error *err);
 bool show_run(const struct request *r, struct answer *a, struct error *err);
 bool keys_run(const struct request *r, struct answer *a, struct error *err);
 bool diff_run(const struct request *r, struct answer *a, struct error *err);
+bool resolve_run(const struct request *r, struct answer *a, struct error *err);
 
 /* Verbs that are not here have no options of their own. */
-extern const struct option_table list_options, show_options;
+extern const struct option_table list_options, show_options, resolve_options;
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/path_stack.h"
 #include "base/text.h"
 #include "formats/bundle.h"
+#include "remote/resolve.h"
 
 struct walk {
 	struct candidates *list;
@@ -55,7 +56,7 @@ static bool set_fault(struct candidates *list, struct candidate *c,
 {
 	struct error *kept;
 
-	if (fault->kind == ERROR_MEMORY) {
+	if (fault->kind == ERROR_MEMORY || fault->kind == ERROR_INTERRUPTED) {
 		*err = *fault;
 		return false;
 	}
@@ -306,26 +307,38 @@ static const char *folder_of(char *path)
 	return path;
 }
 
+/* The path that an operand means; given is what to call it. */
+static bool add_path(struct candidates *list, char *path, const char *given,
+		     struct error *err)
+{
+	size_t len = strlen(path);
+	struct stat st;
+
+	while (len > 1 && path[len - 1] == '/')
+		path[--len] = '\0';
+	if (stat(path, &st) != 0)
+		return add_fault(list, uri_is_plain_path(given) ? path : given,
+				 "cannot open", err);
+	if (S_ISDIR(st.st_mode))
+		return add_folder(list, path, err);
+	if (stands_for_folder(path))
+		return add_folder(list, folder_of(path), err);
+	return add_file(list, path, &st, err);
+}
+
 bool find_operand(struct candidates *list, const char *operand,
 		  struct error *err)
 {
-	char *path = strdup(operand);
-	size_t len = strlen(operand);
-	struct stat st;
+	struct error fault = { 0 };
+	struct candidate *c;
+	char *path;
 	bool ok;
 
-	if (!path)
-		return error_set_memory(err, len + 1);
-	while (len > 1 && path[len - 1] == '/')
-		path[--len] = '\0';
-	if (stat(path, &st) != 0) {
-		ok = add_fault(list, path, "cannot open", err);
-	} else if (S_ISDIR(st.st_mode)) {
-		ok = add_folder(list, path, err);
-	} else if (stands_for_folder(path)) {
-		ok = add_folder(list, folder_of(path), err);
+	if (resolve_operand(&path, operand, &fault)) {
+		ok = add_path(list, path, operand, err);
 	} else {
-		ok = add_file(list, path, &st, err);
+		c = add(list, operand, err);
+		ok = c && set_fault(list, c, &fault, err);
 	}
 	free(path);
 	return ok;

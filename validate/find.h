@@ -2,10 +2,11 @@
  * find.h - the bundles that a command line means
  *
  * An operand is a bundle (a folder or a file), one of the two files that a
- * bundle folder has (for tools that hand over files), or a tree of folders.
- * In a tree, bundles are: folders with policy_spec.json or with an epoch in
- * their name, and *.zip files.  Links to folders are not followed there,
- * bundles are not entered.  Nothing is opened but folders.
+ * bundle folder has (for tools that hand over files), or a tree of folders; it
+ * may be named by a URI (remote/resolve.h).  In a tree, bundles are: folders
+ * with policy_spec.json or with an epoch in their name, and *.zip files.  Links
+ * to folders are not followed there, bundles are not entered.  Nothing is
+ * opened but folders.
  */
 #ifndef VALIDATE_FIND_H
 #define VALIDATE_FIND_H

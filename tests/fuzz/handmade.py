@@ -384,6 +384,37 @@ def journal_lines():
     yield [RECORD]
 
 
+# ---- names of checkpoints ----
+
+ID = b"01234567-89ab-cdef-0123-456789abcdef"
+URIS = [
+    b"", b"run:v5", b"/a/b:v1.zip", b"~/a", b"runs//:latest", b":latest", b"a:latest:latest",
+    b"\xff?#\n", b"3d://x", b"file://", b"file://a%3Ab/c", b"file:///a%2F%2f:latest",
+    b"file:///a%", b"file:///%4", b"file:///%00", b"file:///%e2%82%ac", b"file:///a?b",
+    b"file:///a#b", b"file:///a\x7f", b"FILE:///a", b"gs://bucket/key", b"s3://bucket/a b/%41:v1.zip",
+    b"s3://bucket/a/:latest", b"s3://bucket", b"s3://bucket/", b"s3://ab/c", b"s3://-ab/c",
+    b"s3://a@b/c", b"s3://bucket/\xff", b"s3://bucket/" + b"k" * 1025, b"s3://" + b"b" * 64 + b"/k",
+    b"https://bucket.s3.amazonaws.com/a%3Av1.zip", b"http://bucket.s3.eu-west-1.amazonaws.com/k",
+    b"https://bucket.s3..amazonaws.com/k", b"https://bucket.s3.a.b.amazonaws.com/k",
+    b"https://example.com/k", b"https://bucket.s3x.amazonaws.com/k", b"https://buc.amazonaws.com/k",
+    b"https://bucket.s3.amazonaws.com/k%3Alatest", b"https://bucket.s3.amazonaws.com/k?X=1",
+    b"https://.s3.amazonaws.com/k", b"mock://", b"mock://a.b.C", b"mock://a..b", b"mock://a/b",
+    b"metta://policy/nav", b"metta://policy/nav:v007", b"metta://policy/nav:latest",
+    b"metta://policy/a:v1:v2", b"metta://policy/..", b"metta://policy/.", b"metta://policy/a/b",
+    b"metta://policy/", b"metta://run/a", b"metta://policy/\xc3", b"metta://policy/a?b=1",
+    b"metta://policy/" + ID, b"metta://policy/" + ID[:-1] + b"g",
+    b"metta://policy/a:v18446744073709551615", b"metta://policy/a:v18446744073709551616",
+    b"a" * 16385,
+]  # fmt: skip
+POLICIES = [
+    b" , ", b"class=lstm", b"class=a.b.C, data=w ,proportion=.25,kw.a-b=1,kw.c=", b"class=a,class=b",
+    b"class=", b"class=a,data=", b"class=a,data=b,data=c", b"class=a,b", b"class=a,x=1", b"data=x",
+    b"class=a,kw.=1", b"class=a,kw.a-b=1,kw.a_b=2", b"a:v1 , proportion=1e-3", b"a:v1,data=b",
+    b"a:v1,proportion=nan", b"a:v1,proportion=1,proportion=1", b"a,b", b"class=" + b"a" * 65536,
+    b"class=a\0kw.b",
+]  # fmt: skip
+
+
 def seeds():
     """(target, seed) of all of them."""
     for target, of in (
@@ -394,6 +425,7 @@ def seeds():
         ("pickle", PICKLES),
         ("json", JSON),
         ("architecture", ARCHITECTURES),
+        ("uri", [*URIS, *POLICIES]),
     ):
         yield from ((target, data) for data in of)
     for line in journal_lines():

@@ -1,0 +1,402 @@
+/* resolve.c - from names to bundles */
+#include "remote/resolve.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "remote/latest.h"
+#include "remote/local_path.h"
+#include "remote/policy.h"
+
+#define LEGACY_SUFFIX ".mpt"
+#define NO_NETWORK "this build of the program does not use the network"
+
+static void remark(struct remarks *remarks, const char *path, const char *why)
+{
+	struct error *r = remarks_add(remarks);
+
+	error_set(r, ERROR_USAGE, ERROR_NO_OFFSET, "%s", why);
+	error_in(r, path, NULL);
+}
+
+static bool fault_network(struct error *err, const char *why)
+{
+	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+			 "%s, and " NO_NETWORK, why);
+}
+
+static bool is_folder(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool copy(char **copied, const char *text, struct error *err)
+{
+	*copied = strdup(text);
+	return *copied || error_set_memory(err, strlen(text) + 1);
+}
+
+/*
+ * Replace the path of a folder by that of its latest bundle.  If it has none,
+ * that is a fault if one was asked for, and else the folder stays.
+ */
+static bool take_latest(char **path, bool asked, bool *tie,
+			struct remarks *remarks, struct error *err)
+{
+	struct latest latest = { 0 };
+	char *found = NULL;
+	bool ok = latest_find(&latest, *path, remarks, err);
+
+	if (ok && latest.path)
+		ok = copy(&found, latest.path, err);
+	else if (ok && asked)
+		ok = error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+			       "the framework's listing sees no bundle in "
+			       "\"%.200s\"", *path);
+	*tie = ok && latest.tie;
+	if (ok && found) {
+		free(*path);
+		*path = found;
+		found = NULL;
+	}
+	free(found);
+	latest_free(&latest);
+	return ok;
+}
+
+/* ---- files ---- */
+
+/* What the last component of the path says. */
+static bool take_name(struct resolved *r, struct error *err)
+{
+	const char *path = r->uri.name;
+	bool file = r->uri.scheme != URI_FILE || (r->exists && !r->folder) ||
+		    text_ends_in(path, BUNDLE_ZIP_SUFFIX) ||
+		    text_ends_in(path, LEGACY_SUFFIX);
+
+	return bundle_parse_name(&r->name, file_base_name(path), !file, err);
+}
+
+static void look(struct resolved *r)
+{
+	struct stat st;
+
+	r->exists = stat(r->uri.name, &st) == 0;
+	r->folder = r->exists && S_ISDIR(st.st_mode);
+}
+
+static bool resolve_path(struct resolved *r, const char *name, bool latest,
+			 struct remarks *remarks, struct error *err)
+{
+	char *path = NULL;
+	bool ok = local_path_expand(&path, name, err), tie;
+
+	if (ok && (latest || is_folder(path)))
+		ok = take_latest(&path, latest, &tie, remarks, err);
+	r->uri.scheme = URI_FILE;
+	ok = ok && local_path_absolute(&r->uri.name, path, err);
+	if (ok)
+		look(r);
+	free(path);
+	return ok;
+}
+
+static bool resolve_file(struct resolved *r, struct uri *u,
+			 const char *data_dir, struct remarks *remarks,
+			 struct error *err)
+{
+	(void)data_dir;
+	return resolve_path(r, u->name, u->latest, remarks, err);
+}
+
+/* ---- objects and classes ---- */
+
+static void move(struct resolved *r, struct uri *u)
+{
+	r->uri = *u;
+	*u = (struct uri){ 0 };
+}
+
+static bool resolve_s3(struct resolved *r, struct uri *u, const char *data_dir,
+		       struct remarks *remarks, struct error *err)
+{
+	(void)data_dir;
+	(void)remarks;
+	if (u->latest)
+		return fault_network(err, "which of them is the latest only S3 "
+				     "can tell");
+	move(r, u);
+	return true;
+}
+
+static bool resolve_mock(struct resolved *r, struct uri *u,
+			 const char *data_dir, struct remarks *remarks,
+			 struct error *err)
+{
+	(void)data_dir;
+	(void)remarks;
+	(void)err;
+	move(r, u);
+	return true;
+}
+
+/* ---- policies ---- */
+
+static bool fault_policy(const struct uri *u, struct error *err)
+{
+	if (u->is_id)
+		return fault_network(err, "what a policy's id means only the "
+				     "stats server can tell");
+	return fault_network(err, "neither a built-in policy, nor a class with "
+			     "its modules, nor a run in the data folder "
+			     "(DATA_DIR, --data-dir): the stats server may "
+			     "know it");
+}
+
+/* The framework takes a name with a dot for a class. */
+static bool remark_class(const struct uri *u, const char *data_dir,
+			 struct remarks *remarks, struct error *err)
+{
+	char *path;
+
+	if (!policy_find_local(&path, u, data_dir, err))
+		return false;
+	if (path)
+		remark(remarks, path, "this run has the same name, but "
+		       "the framework takes it for a class; :latest at its "
+		       "end names the run");
+	free(path);
+	return true;
+}
+
+static bool resolve_policy(struct resolved *r, struct uri *u,
+			   const char *data_dir, struct remarks *remarks,
+			   struct error *err)
+{
+	const char *class_path = policy_class(u);
+	char *path = NULL;
+	bool ok;
+
+	if (class_path) {
+		r->uri.scheme = URI_MOCK;
+		return copy(&r->uri.name, class_path, err) &&
+		       remark_class(u, data_dir, remarks, err);
+	}
+	if (u->is_id)
+		return fault_policy(u, err);
+	ok = policy_find_local(&path, u, data_dir, err) &&
+	     (path || fault_policy(u, err)) &&
+	     resolve_path(r, path, !u->has_version, remarks, err);
+	if (ok && u->has_version && !r->folder)
+		remark(remarks, path, "an archive, which the framework does "
+		       "not look for here: it would ask the stats server");
+	free(path);
+	return ok;
+}
+
+/* ---- other epochs ---- */
+
+/* The name of the bundle of another epoch, beside this one. */
+static bool print_sibling(struct buffer *out, const struct resolved *r,
+			  uint64_t epoch, struct error *err)
+{
+	const char *base = file_base_name(r->uri.name);
+	bool zip = r->uri.scheme == URI_S3 ||
+		   text_ends_in(base, BUNDLE_ZIP_SUFFIX);
+
+	return buffer_append(out, r->uri.name, (size_t)(base - r->uri.name),
+			     err) &&
+	       buffer_append(out, r->name.run, r->name.run_len, err) &&
+	       buffer_print(out, err, ":v%" PRIu64 "%s", epoch,
+			    zip ? BUNDLE_ZIP_SUFFIX : "") &&
+	       buffer_terminate(out, err);
+}
+
+static bool take_epoch(struct resolved *r, uint64_t epoch, struct error *err)
+{
+	struct buffer name = { 0 };
+
+	if (!r->name.has_epoch)
+		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+				 "it tells no run and epoch, and so has no "
+				 "other epochs");
+	if (!print_sibling(&name, r, epoch, err)) {
+		buffer_free(&name);
+		return false;
+	}
+	free(r->uri.name);
+	r->uri.name = name.data;
+	if (r->uri.scheme == URI_FILE)
+		look(r);
+	return take_name(r, err);
+}
+
+/* ---- is it a bundle, as far as names tell ---- */
+
+static void check_folder(const struct resolved *r, const char *spec,
+			 struct remarks *remarks)
+{
+	struct stat st;
+
+	if (bundle_folder_hidden(file_base_name(r->uri.name)))
+		remark(remarks, r->uri.name,
+		       unlisted_reason(UNLISTED_HIDDEN));
+	if (stat(spec, &st) == 0)
+		return;
+	remark(remarks, r->uri.name, "no bundle, and the framework's listing "
+	       "sees none in it");
+	remarks->bad = true;
+}
+
+static bool check_file(const struct resolved *r, struct remarks *remarks,
+		       struct error *err)
+{
+	char *spec;
+
+	if (text_ends_in(r->uri.name, LEGACY_SUFFIX))
+		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+				 "a legacy checkpoint, which the loader "
+				 "refuses: convert it with \"mpt-convert "
+				 "%.200s -o FOLDER\"", r->uri.name);
+	if (!r->exists) {
+		remark(remarks, r->uri.name, "nothing is there");
+		remarks->bad = true;
+	}
+	if (!r->folder)
+		return true;
+	spec = file_join(r->uri.name, BUNDLE_SPEC, err);
+	if (spec)
+		check_folder(r, spec, remarks);
+	free(spec);
+	return spec != NULL;
+}
+
+static bool check_key(const char *key, struct error *err)
+{
+	if (text_ends_in(key, BUNDLE_ZIP_SUFFIX))
+		return true;
+	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET, "%s",
+			 text_ends_in(key, LEGACY_SUFFIX) ?
+			 "a legacy checkpoint, which the loader refuses: get "
+			 "it, and convert it with \"mpt-convert FILE -o "
+			 "FOLDER\"" :
+			 "a bundle on S3 is an archive, and its key ends in "
+			 ".zip");
+}
+
+static bool check(const struct resolved *r, struct remarks *remarks,
+		  struct error *err)
+{
+	if (r->uri.scheme == URI_FILE)
+		return check_file(r, remarks, err);
+	return r->uri.scheme != URI_S3 || check_key(r->uri.name, err);
+}
+
+bool resolve_uri(struct resolved *r, const char *text,
+		 const struct resolve_options *options,
+		 struct remarks *remarks, struct error *err)
+{
+	static bool (*const resolvers[URI_SCHEME_COUNT])(
+		struct resolved *r, struct uri *u, const char *data_dir,
+		struct remarks *remarks, struct error *err) = {
+		[URI_FILE] = resolve_file, [URI_S3] = resolve_s3,
+		[URI_MOCK] = resolve_mock, [URI_POLICY] = resolve_policy,
+	};
+	struct uri u;
+	bool ok;
+
+	*r = (struct resolved){ 0 };
+	ok = uri_parse(&u, text, err) &&
+	     resolvers[u.scheme](r, &u, options->data_dir, remarks, err) &&
+	     (r->uri.scheme == URI_MOCK || take_name(r, err)) &&
+	     (!options->other_epoch || take_epoch(r, options->epoch, err)) &&
+	     check(r, remarks, err);
+	uri_free(&u);
+	if (!ok) {
+		resolved_free(r);
+		error_for(err, text);
+	}
+	return ok;
+}
+
+/* ---- operands ---- */
+
+static bool find_operand(char **path, const struct uri *u, struct error *err)
+{
+	if (u->scheme == URI_FILE)
+		return local_path_expand(path, u->name, err);
+	if (u->scheme == URI_S3)
+		return fault_network(err, "it lies on S3");
+	if (u->scheme == URI_MOCK || policy_class(u))
+		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+				 "a class, without a checkpoint to look at");
+	return policy_find_local(path, u, NULL, err) &&
+	       (*path || fault_policy(u, err));
+}
+
+/* A program that is to look at one bundle must not guess which. */
+static bool check_certain(const struct remarks *remarks, bool tie,
+			  struct error *err)
+{
+	const struct error *why = &remarks->items[0];
+
+	if (!tie && !remarks->bad)
+		return true;
+	return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+			 "it is not certain which is the latest: \"%.150s\": "
+			 "%.200s", file_base_name(why->path), why->reason);
+}
+
+bool resolve_operand(char **path, const char *text, struct error *err)
+{
+	struct remarks remarks = { 0 };
+	struct uri u = { 0 };
+	bool ok, tie = false;
+
+	*path = NULL;
+	if (uri_is_plain_path(text))
+		return copy(path, text, err);
+	ok = uri_parse(&u, text, err) && find_operand(path, &u, err);
+	if (ok && (u.latest || (u.scheme == URI_POLICY && !u.has_version)))
+		ok = take_latest(path, true, &tie, &remarks, err) &&
+		     check_certain(&remarks, tie, err);
+	uri_free(&u);
+	if (!ok) {
+		free(*path);
+		*path = NULL;
+		error_for(err, text);
+	}
+	return ok;
+}
+
+bool resolve_source(char **path, const char *text, struct error *err)
+{
+	struct uri u = { 0 };
+	bool ok;
+
+	*path = NULL;
+	if (uri_is_plain_path(text))
+		return copy(path, text, err);
+	ok = uri_parse(&u, text, err);
+	if (ok && u.scheme == URI_S3)
+		ok = fault_network(err, "it lies on S3");
+	else if (ok && (u.scheme != URI_FILE || u.latest))
+		ok = error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+			       "this names a bundle or a class: name the file "
+			       "or the folder that is to be converted");
+	ok = ok && local_path_expand(path, u.name, err);
+	uri_free(&u);
+	return ok || error_for(err, text);
+}
+
+void resolved_free(struct resolved *r)
+{
+	uri_free(&r->uri);
+	*r = (struct resolved){ 0 };
+}
