@@ -3,9 +3,10 @@
  *
  * An operand is a bundle (a folder or a file), a file inside a bundle folder
  * that makes it one (policy_spec.json, for tools that hand over files), or a
- * tree of folders; it may be named by a URI (remote/resolve.h).  In a tree, bundles are: folders with policy_spec.json or
- * with an epoch in their name, and *.zip files.  Links to folders are not
- * followed there, bundles are not entered.  Nothing is opened but folders.
+ * tree of folders; a URI may name it (remote/resolve.h).  In a tree, bundles
+ * are: folders with policy_spec.json or with an epoch in their name, and *.zip
+ * files.  Links to folders are not followed there, bundles are not entered.
+ * Nothing is opened but folders.
  */
 #ifndef VALIDATE_FIND_H
 #define VALIDATE_FIND_H
