@@ -1,12 +1,12 @@
 /*
  * walk.h - find the files that could be checkpoints
  *
- * Roots are files or folders, also behind file:// and ~.  A file that the user named is always taken; in
- * a folder, what the patterns match is.  Symbolic links to folders are not
- * followed, so there are no loops; links to files are.  Bundles, the output
- * folder and temporary folders of this program are not entered.  Nothing is
- * opened but folders.  The result is sorted by relative path, whatever order
- * the file system has.
+ * Roots are files or folders, also behind file:// and ~.  A file that the user
+ * named is always taken; in a folder, what the patterns match is.  Symbolic
+ * links to folders are not followed, so there are no loops; links to files are.
+ * Bundles, the output folder and temporary folders of this program are not
+ * entered.  Nothing is opened but folders.  The result is sorted by relative
+ * path, whatever order the file system has.
  */
 #ifndef CONVERT_WALK_H
 #define CONVERT_WALK_H

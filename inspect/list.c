@@ -47,7 +47,8 @@ static void show(const struct listing *l, struct answer *a)
 		const struct listing_entry *e = &l->entries[i];
 
 		print_time(time, e->seen.modified);
-		answer_escape_padded(a, e->seen.name.run, e->seen.name.run_len, width);
+		answer_escape_padded(a, e->seen.name.run, e->seen.name.run_len,
+				     width);
 		answer_print(a, "  %6" PRIu64 "  %7s  %s  ", e->seen.name.epoch,
 			     console_bytes(size, e->nbytes), time);
 		answer_escape(a, e->path, strlen(e->path));
@@ -100,7 +101,8 @@ static void show_json(const struct listing *l, struct answer *a)
 
 		json_open(&w, NULL, '{');
 		json_put_path(&w, "path", e->path);
-		json_put_string(&w, "reason", unlisted_reason(e->seen.unlisted));
+		json_put_string(&w, "reason",
+				unlisted_reason(e->seen.unlisted));
 		json_close(&w, '}');
 	}
 	json_close(&w, ']');

@@ -1,7 +1,7 @@
 /*
  * listing.h - the checkpoints of trees, as the framework's listing sees them
  *
- * That lists one folder (remote/listed.h); here each folder of a tree is listed.
+ * That lists one folder (remote/listed.h); here each of a tree is listed.
  *
  * Names are hostile.  A zeroed struct is empty; freeing twice is harmless.
  */

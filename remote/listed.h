@@ -1,5 +1,5 @@
 /*
- * listed.h - which bundles the framework's listing sees, and which is the latest
+ * listed.h - which bundles the framework's listing sees, and which is latest
  *
  * That looks into one folder, and takes: folders with policy_spec.json, and
  * files *.zip, whose name without its last suffix ends in ":v" and digits.  So

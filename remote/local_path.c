@@ -50,8 +50,8 @@ static const char *home_of(const char *name, size_t len, struct error *err)
 	home = user ? user->pw_dir : NULL;
 	if (!home)
 		error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
-			  "there is no user \"%.100s\"; a path that begins with "
-			  "\"~\" is written \"./~\"", copied);
+			  "there is no user \"%.100s\"; a path that begins "
+			  "with \"~\" is written \"./~\"", copied);
 	free(copied);
 	return home;
 }

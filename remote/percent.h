@@ -20,7 +20,7 @@
 bool percent_check(const char *text, size_t len, size_t offset,
 		   struct error *err);
 
-/* Check and decode len bytes; *decoded is malloc'ed also on failure, or NULL. */
+/* Check and decode len bytes; *decoded is malloc'ed, on failure maybe, too. */
 bool percent_decode(char **decoded, const char *text, size_t len,
 		    size_t offset, struct error *err);
 

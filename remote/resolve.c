@@ -298,13 +298,15 @@ static bool check(const struct resolved *r, struct remarks *remarks,
 	return r->uri.scheme != URI_S3 || check_key(r->uri.name, err);
 }
 
+typedef bool (*resolver)(struct resolved *r, struct uri *u,
+			 const char *data_dir, struct remarks *remarks,
+			 struct error *err);
+
 bool resolve_uri(struct resolved *r, const char *text,
 		 const struct resolve_options *options,
 		 struct remarks *remarks, struct error *err)
 {
-	static bool (*const resolvers[URI_SCHEME_COUNT])(
-		struct resolved *r, struct uri *u, const char *data_dir,
-		struct remarks *remarks, struct error *err) = {
+	static const resolver resolvers[URI_SCHEME_COUNT] = {
 		[URI_FILE] = resolve_file, [URI_S3] = resolve_s3,
 		[URI_MOCK] = resolve_mock, [URI_POLICY] = resolve_policy,
 	};

@@ -281,7 +281,8 @@ static bool parse_policy(struct uri *u, struct part p, struct error *err)
 
 	u->scheme = URI_POLICY;
 	if (p.len < n || memcmp(p.text, POLICY_FOLDER, n) != 0)
-		return fault(err, p.offset, "only metta://policy/NAME is known");
+		return fault(err, p.offset,
+			     "only metta://policy/NAME is known");
 	p = (struct part){ p.text + n, p.len - n, p.offset + n };
 	cut_latest(u, &p);
 	return (u->latest || cut_version(u, &p, err)) &&

@@ -122,7 +122,7 @@ LINES = {
 OFFERS = {
     "choices": ("mpt-convert --format ", ["dir", "zip"]),
     "bundles of a run": ("mpt-validate run", ["run:v1", "run:v2", "run:v2.zip", "runs"]),
-    "verbs": ("mpt-inspect ", ["list", "show", "keys", "diff"]),
+    "verbs": ("mpt-inspect ", ["list", "show", "keys", "diff", "resolve"]),
     "folders": ("mpt-convert -o ru", ["run:v1", "run:v2", "runs"]),
     "options of a letter": ("mpt-validate --co", ["--color", "--consistent"]),
 }

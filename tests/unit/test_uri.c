@@ -6,8 +6,8 @@
 #include "tests/unit/check.h"
 
 #define KEY_16 "0123456789abcdef"
-#define KEY_256 KEY_16 KEY_16 KEY_16 KEY_16 KEY_16 KEY_16 KEY_16 KEY_16 \
-	KEY_16 KEY_16 KEY_16 KEY_16 KEY_16 KEY_16 KEY_16 KEY_16
+#define KEY_64 KEY_16 KEY_16 KEY_16 KEY_16
+#define KEY_256 KEY_64 KEY_64 KEY_64 KEY_64
 #define KEY_1024 KEY_256 KEY_256 KEY_256 KEY_256
 
 static const struct {
