@@ -61,3 +61,8 @@ bool digest_of(const void *data, size_t len, char hex[DIGEST_HEX_SIZE],
 	digest_discard(&d);
 	return ok;
 }
+
+const char *digest_version(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
+}

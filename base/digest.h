@@ -35,4 +35,7 @@ void digest_discard(struct digest *d);
 bool digest_of(const void *data, size_t len, char hex[DIGEST_HEX_SIZE],
 	       struct error *err);
 
+/* The version of the library behind it, for --version. */
+const char *digest_version(void);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <zlib.h>
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/interrupt.h"
@@ -52,8 +53,9 @@ static void print_help(void)
 
 static void print_version(void)
 {
-	printf("mpt-convert %s\nzlib %s\ncJSON %s\ndeflate by %s\n",
-	       MPT_VERSION, zlibVersion(), json_version(), deflate_library());
+	printf("mpt-convert %s\nzlib %s\ncJSON %s\ndeflate by %s\n%s\n",
+	       MPT_VERSION, zlibVersion(), json_version(), deflate_library(),
+	       digest_version());
 #ifdef _OPENMP
 	printf("OpenMP %d\n", _OPENMP);
 #endif
