@@ -103,7 +103,7 @@ FUZZ_MAIN := $(if $(findstring fuzzer,$(SAN)),,$B/tests/fuzz/replay.o)
 $(FUZZERS): $B/tests/fuzz/%: $B/tests/fuzz/%.o $(FUZZ_MAIN) $(call objs,remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(PKG_LD)
 $B/tests/fuzz/fuzz_answer: $B/convert/unpickle_answer.o
-$B/tests/fuzz/fuzz_record: $(patsubst %,$B/convert/%.o,record result notes)
+$B/tests/fuzz/fuzz_record: $(patsubst %,$B/convert/%.o,record_parse result notes)
 FUZZ_TORCH := $(filter $B/tests/fuzz/fuzz_torch_%,$(FUZZERS))
 $(FUZZ_TORCH): $B/tests/fuzz/torch.o $(filter-out %/main.o %/helper.o,$(call objs,convert))
 

@@ -21,7 +21,7 @@ PARSERS = {
     "policy spec": "formats/policy_spec formats/bundle",
     "architecture": "formats/architecture",
     "answer": "convert/unpickle_answer formats/state_dict formats/keys formats/dtype",
-    "journal": "convert/record",
+    "journal": "convert/record_parse",
     "URI": "remote/uri remote/percent remote/policy_argument",
     "pickle": "formats/pickle formats/pickle_globals formats/pickle_opcodes formats/pickle_values",
 }

@@ -118,12 +118,33 @@ static void check_layout(const struct state_dict *sd)
 	safetensors_layout_free(&layout);
 }
 
+/* What a look at the keys counts, and what stripping one leaves. */
+static void look_at_keys(const struct state_dict *sd)
+{
+	struct keys_prefixes found;
+
+	keys_look(&found, sd);
+	REQUIRE(found.module <= sd->count && found.wrapped <= sd->count);
+	REQUIRE((found.module == 0) == !found.a_module);
+	REQUIRE((found.wrapped == 0) == !found.a_wrapped);
+	for (size_t i = 0; i < sd->count; i++) {
+		const struct tensor *t = &sd->tensors[i];
+		char *stripped = malloc(t->key_len + 1);
+
+		REQUIRE(stripped);
+		REQUIRE(keys_strip(stripped, t->key, t->key_len) <=
+			t->key_len);
+		free(stripped);
+	}
+}
+
 /* Without what wrappers add, keys differ as before; twice changes no more. */
 static void check_keys(struct state_dict *sd)
 {
 	struct keys_report report;
 	struct error err = { 0 };
 
+	look_at_keys(sd);
 	if (!state_dict_check_keys(sd, &err)) {
 		fuzz_require_fault(&err);
 		return;
