@@ -31,16 +31,12 @@ static bool copy_stream(struct checkpoint *c,
 			struct error *err)
 {
 	const struct state_dict *sd = &c->weights;
-	const struct tensor **sorted = memory_array(sd->count,
-						    sizeof(*sorted), err);
+	const struct tensor **sorted = state_dict_sorted(sd, by_start, err);
 	bool ok = false;
 
 	(void)scratch;
 	if (!sorted)
 		return false;
-	for (size_t i = 0; i < sd->count; i++)
-		sorted[i] = &sd->tensors[i];
-	qsort(sorted, sd->count, sizeof(*sorted), by_start);
 	for (size_t i = 0; i < sd->count; i++) {
 		uint64_t begin = layout->begin[sorted[i] - sd->tensors];
 

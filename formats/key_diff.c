@@ -14,26 +14,6 @@ enum { KEY_TEXT = 120, SHAPE_TEXT = 60 };
 
 /* ---- find ---- */
 
-static int by_key(const void *a, const void *b)
-{
-	return tensor_compare_keys(*(const struct tensor *const *)a,
-				   *(const struct tensor *const *)b);
-}
-
-static const struct tensor **sort(const struct state_dict *sd,
-				  struct error *err)
-{
-	const struct tensor **sorted = memory_array(sd->count, sizeof(*sorted),
-						    err);
-
-	if (!sorted)
-		return NULL;
-	for (size_t i = 0; i < sd->count; i++)
-		sorted[i] = &sd->tensors[i];
-	qsort(sorted, sd->count, sizeof(*sorted), by_key);
-	return sorted;
-}
-
 static bool same_shape(const struct tensor *a, const struct tensor *b)
 {
 	return a->rank == b->rank &&
@@ -198,7 +178,8 @@ static bool find_partners(struct key_diff *diff, struct error *err)
 bool key_diff_find(struct key_diff *diff, const struct state_dict *ours,
 		   const struct state_dict *theirs, struct error *err)
 {
-	const struct tensor **a = sort(ours, err), **b = sort(theirs, err);
+	const struct tensor **a = state_dict_by_key(ours, err);
+	const struct tensor **b = state_dict_by_key(theirs, err);
 	bool ok;
 
 	*diff = (struct key_diff){ 0 };

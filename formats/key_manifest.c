@@ -204,12 +204,6 @@ static bool print_tensor(struct buffer *out, const struct tensor *t,
 	return buffer_append(out, "]}", 2, err);
 }
 
-static int by_key(const void *a, const void *b)
-{
-	return tensor_compare_keys(*(const struct tensor *const *)a,
-				   *(const struct tensor *const *)b);
-}
-
 static bool print_keys(struct buffer *out, const struct tensor **sorted,
 		       size_t count, struct error *err)
 {
@@ -223,15 +217,11 @@ static bool print_keys(struct buffer *out, const struct tensor **sorted,
 bool key_manifest_print(struct buffer *out, const struct state_dict *sd,
 			struct error *err)
 {
-	const struct tensor **sorted = memory_array(sd->count, sizeof(*sorted),
-						    err);
-	bool ok = sorted != NULL;
+	const struct tensor **sorted = state_dict_by_key(sd, err);
+	bool ok;
 
-	if (!ok)
+	if (!sorted)
 		return false;
-	for (size_t i = 0; i < sd->count; i++)
-		sorted[i] = &sd->tensors[i];
-	qsort(sorted, sd->count, sizeof(*sorted), by_key);
 	ok = buffer_print(out, err, "{\"format\":\"" KEY_MANIFEST_FORMAT
 			  "\",\"version\":%d,\"keys\":{\n", VERSION) &&
 	     print_keys(out, sorted, sd->count, err) &&

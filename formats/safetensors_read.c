@@ -506,16 +506,7 @@ const struct tensor **
 safetensors_by_offset(const struct safetensors_header *header,
 		      struct error *err)
 {
-	const struct state_dict *sd = &header->tensors;
-	const struct tensor **sorted = memory_array(sd->count, sizeof(*sorted),
-						    err);
-
-	if (!sorted)
-		return NULL;
-	for (size_t i = 0; i < sd->count; i++)
-		sorted[i] = &sd->tensors[i];
-	qsort(sorted, sd->count, sizeof(*sorted), by_offset);
-	return sorted;
+	return state_dict_sorted(&header->tensors, by_offset, err);
 }
 
 /* Names first: of two tensors of one name no other fault is told. */

@@ -32,17 +32,33 @@ static int by_key(const void *a, const void *b)
 				   *(const struct tensor *const *)b);
 }
 
-bool state_dict_check_keys(const struct state_dict *sd, struct error *err)
+const struct tensor **state_dict_sorted(const struct state_dict *sd,
+					int (*compare)(const void *,
+						       const void *),
+					struct error *err)
 {
 	const struct tensor **sorted = memory_array(sd->count, sizeof(*sorted),
 						    err);
-	bool ok = sorted != NULL;
 
-	if (!ok)
-		return false;
+	if (!sorted)
+		return NULL;
 	for (size_t i = 0; i < sd->count; i++)
 		sorted[i] = &sd->tensors[i];
-	qsort(sorted, sd->count, sizeof(*sorted), by_key);
+	qsort(sorted, sd->count, sizeof(*sorted), compare);
+	return sorted;
+}
+
+const struct tensor **state_dict_by_key(const struct state_dict *sd,
+					struct error *err)
+{
+	return state_dict_sorted(sd, by_key, err);
+}
+
+bool state_dict_check_keys(const struct state_dict *sd, struct error *err)
+{
+	const struct tensor **sorted = state_dict_by_key(sd, err);
+	bool ok = sorted != NULL;
+
 	for (size_t i = 1; ok && i < sd->count; i++)
 		if (tensor_compare_keys(sorted[i - 1], sorted[i]) == 0)
 			ok = tensor_error(sorted[i], err, ERROR_CORRUPT,

@@ -45,6 +45,18 @@ struct state_dict {
 
 void state_dict_free(struct state_dict *sd);
 
+/*
+ * Its tensors in the order of a comparison of pointers to them, as qsort()
+ * takes one, or of their keys: malloc'ed, [count]; NULL if there is no memory.
+ * Borrows them.
+ */
+const struct tensor **state_dict_sorted(const struct state_dict *sd,
+					int (*compare)(const void *,
+						       const void *),
+					struct error *err);
+const struct tensor **state_dict_by_key(const struct state_dict *sd,
+					struct error *err);
+
 /* Fail if two tensors have one key. */
 bool state_dict_check_keys(const struct state_dict *sd, struct error *err);
 

@@ -42,8 +42,8 @@ bool compare_tensors_pair(struct tensor_pairs *pairs, const struct source *a,
 {
 	const struct state_dict *x = &a->header.tensors;
 	const struct state_dict *y = &b->header.tensors;
-	const struct tensor **ours = tensors_by_key(x, err);
-	const struct tensor **theirs = tensors_by_key(y, err);
+	const struct tensor **ours = state_dict_by_key(x, err);
+	const struct tensor **theirs = state_dict_by_key(y, err);
 
 	/* Both counts are those of arrays in memory: no overflow. */
 	pairs->pairs = memory_array(x->count + y->count,

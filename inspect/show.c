@@ -363,7 +363,7 @@ bool show_run(const struct request *r, struct answer *a, struct error *err)
 			      err);
 
 	ok = ok && parse_architecture(&s, err) &&
-	     (s.order = tensors_by_key(&s.source.header.tensors, err)) &&
+	     (s.order = state_dict_by_key(&s.source.header.tensors, err)) &&
 	     (!r->stats || tensors_summarise(&s.summaries, &s.source, err));
 	if (ok && r->json)
 		show_json(&s);

@@ -11,12 +11,6 @@
 
 enum { CHUNK = 256 << 10 };
 
-static int by_key(const void *a, const void *b)
-{
-	return tensor_compare_keys(*(const struct tensor *const *)a,
-				   *(const struct tensor *const *)b);
-}
-
 static int by_place(const void *a, const void *b)
 {
 	const struct tensor *x = *(const struct tensor *const *)a;
@@ -25,31 +19,10 @@ static int by_place(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-static const struct tensor **sorted(const struct state_dict *sd,
-				    int (*compare)(const void *,
-						   const void *),
-				    struct error *err)
-{
-	const struct tensor **t = memory_array(sd->count, sizeof(*t), err);
-
-	if (!t)
-		return NULL;
-	for (size_t i = 0; i < sd->count; i++)
-		t[i] = &sd->tensors[i];
-	qsort(t, sd->count, sizeof(*t), compare);
-	return t;
-}
-
-const struct tensor **tensors_by_key(const struct state_dict *sd,
-				     struct error *err)
-{
-	return sorted(sd, by_key, err);
-}
-
 const struct tensor **tensors_by_place(const struct state_dict *sd,
 				       struct error *err)
 {
-	return sorted(sd, by_place, err);
+	return state_dict_sorted(sd, by_place, err);
 }
 
 const char *tensors_shape(char buf[64], const struct tensor *t)

@@ -12,11 +12,7 @@
 #include "formats/state_dict.h"
 #include "inspect/source.h"
 
-/* Pointers to all tensors: malloc'ed, by their keys' bytes, or NULL. */
-const struct tensor **tensors_by_key(const struct state_dict *sd,
-				     struct error *err);
-
-/* The same as their bytes lie in the file. */
+/* Pointers to all tensors, as their bytes lie: malloc'ed, or NULL. */
 const struct tensor **tensors_by_place(const struct state_dict *sd,
 				       struct error *err);
 
