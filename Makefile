@@ -19,10 +19,13 @@ zshcompdir = $(PREFIX)/share/zsh/site-functions
 
 # ISA-L deflates and sums much faster than zlib; 'make ISAL=' does without.
 ISAL ?= $(shell $(PKG_CONFIG) --exists libisal && echo libisal)
-PKGS := zlib libcjson libcrypto $(ISAL)
+# libcurl, for what is behind a network, is loaded when it is needed: the build
+# only takes its headers.  'make CURL=' does without.
+CURL ?= $(shell $(PKG_CONFIG) --exists libcurl && echo libcurl)
+PKGS := zlib libcjson libcrypto expat $(ISAL)
 HELPER_LD := $(shell $(PKG_CONFIG) --libs libseccomp)
-PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS))
-PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm
+PKG_CF := $(shell $(PKG_CONFIG) --cflags $(PKGS) $(CURL))
+PKG_LD := $(shell $(PKG_CONFIG) --libs $(PKGS)) -lm -ldl
 # The interpreter to embed is asked about itself: python3-config need not be
 # the one that belongs to $(PYTHON).
 PY_CF := $(shell $(PYTHON) convert/unpickler/embed_flags.py cflags)
@@ -40,7 +43,8 @@ HELPER_PY := $(patsubst %,convert/unpickler/%.py,inert tensors table restricted 
 
 PROGRAMS := mpt-convert mpt-unpickler mpt-validate mpt-inspect
 sources = $(wildcard $(addsuffix /*.c,$1))
-objs = $(patsubst %.c,$B/%.o,$(call sources,$1))
+LEFT_OUT := remote/http_$(if $(CURL),none,curl).c
+objs = $(patsubst %.c,$B/%.o,$(filter-out $(LEFT_OUT),$(call sources,$1)))
 UNIT_TESTS := $(patsubst tests/unit/%.c,$B/tests/unit/%,$(call sources,tests/unit))
 DRIVERS := $(patsubst tests/drivers/%.c,$B/tests/drivers/%,$(call sources,tests/drivers))
 FAULTY := $(addprefix $B/tests/faults/,mpt-convert mpt-validate mpt-inspect)

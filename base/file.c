@@ -158,12 +158,48 @@ bool file_create_unnamed(struct file *f, const char *dir, struct error *err)
 	return f->fd >= 0 || create_and_unlink(f, dir, err);
 }
 
+bool file_create_filled(struct file *f, const char *path, uint64_t size,
+			const char *dir, const struct file_origin *origin,
+			void *state, struct error *err)
+{
+	char *name = strdup(path);
+	bool ok = name || error_set_memory(err, strlen(path) + 1);
+
+	ok = ok && file_create_unnamed(f, dir, err);
+	if (!ok) {
+		origin->close(state);
+		free(name);
+		return false;
+	}
+	f->origin = origin;
+	f->state = state;
+	f->size = size;
+	if (ftruncate(f->fd, (off_t)size) != 0) {
+		fail(f, err, "cannot make room for it here");
+		free(name);
+		file_discard(f);
+		return false;
+	}
+	free(f->path);
+	f->path = name;
+	return true;
+}
+
+static bool fill(const struct file *f, uint64_t offset, size_t len,
+		 struct error *err)
+{
+	return !f->origin || f->origin->fill(f->state, offset, len, err) ||
+	       error_in(err, f->path, NULL);
+}
+
 static bool read_file(const void *source, uint64_t offset, void *buf,
 		      size_t len, struct error *err)
 {
 	const struct file *f = source;
 	char *p = buf;
 
+	if (!fill(f, offset, len, err))
+		return false;
 	while (len > 0) {
 		ssize_t n = pread(f->fd, p, len, (off_t)offset);
 
@@ -193,6 +229,9 @@ bool file_check_unchanged(const struct file *f, struct error *err)
 {
 	struct stat st;
 
+	if (f->origin)
+		return f->origin->check(f->state, err) ||
+		       error_in(err, f->path, NULL);
 	if (fstat(f->fd, &st) != 0)
 		return fail(f, err, "cannot read its size");
 	if ((uint64_t)st.st_size == f->size &&
@@ -250,6 +289,8 @@ bool file_close(struct file *f, struct error *err)
 
 	if (!f->path)
 		return true;
+	if (f->origin)
+		f->origin->close(f->state);
 	if (close(f->fd) != 0 && errno != EINTR)
 		ok = fail(f, err, "cannot finish writing");
 	forget(f);
@@ -258,6 +299,8 @@ bool file_close(struct file *f, struct error *err)
 
 void file_discard(struct file *f)
 {
+	if (f->path && f->origin)
+		f->origin->close(f->state);
 	if (f->path)
 		close(f->fd);
 	forget(f);

@@ -21,11 +21,23 @@
 
 struct folder;
 
+/* Where the bytes of a file come from that is only filled as it is read. */
+struct file_origin {
+	/* Have these bytes, which lie inside the file, in it. */
+	bool (*fill)(void *state, uint64_t offset, size_t len,
+		     struct error *err);
+	/* Is what was filled in what it should be? */
+	bool (*check)(void *state, struct error *err);
+	void (*close)(void *state);
+};
+
 struct file {
 	char *path;		/* as the user gave it, for messages; owned */
 	int fd;			/* valid if path is not NULL */
 	uint64_t size;		/* when it was opened for reading */
 	struct timespec mtime;
+	const struct file_origin *origin;	/* NULL: it is all here */
+	void *state;		/* of the origin; owned */
 };
 
 /*
@@ -59,12 +71,20 @@ bool file_create_in(struct file *f, const struct folder *in, const char *name,
 /* A file without a name in folder dir: gone when it is closed. */
 bool file_create_unnamed(struct file *f, const char *dir, struct error *err);
 
+/*
+ * One that others read under 'path', which is for messages: 'size' bytes of
+ * zeros until the origin fills them in.  It takes over state, on failure, too.
+ */
+bool file_create_filled(struct file *f, const char *path, uint64_t size,
+			const char *dir, const struct file_origin *origin,
+			void *state, struct error *err);
+
 /* The whole of an opened file.  Borrows f, which must not move. */
 struct reader file_reader(const struct file *f);
 
 /*
  * Fail if the file no longer has the size and modification time it was opened
- * with: somebody wrote to it while it was read.
+ * with: somebody wrote to it while it was read.  An origin is asked instead.
  */
 bool file_check_unchanged(const struct file *f, struct error *err);
 
