@@ -125,6 +125,10 @@ static bool set_names(struct written *w, const struct place *place,
 {
 	const char *below = place->path + place->root_len;
 
+	if (!w->form->in_folder) {
+		w->name = place->path;
+		return true;
+	}
 	w->name = file_base_name(below);
 	return open_root(&w->parent, place, err) &&
 	       folder_descend(&w->parent, below, (size_t)(w->name - below),
@@ -179,6 +183,7 @@ bool emit_discard(struct written *w, struct error *err)
 {
 	bool ok = !w->made || w->form->remove(w, err);
 
+	file_discard(&w->spill);
 	folder_close(&w->folder);
 	folder_close(&w->parent);
 	*w = (struct written){ 0 };

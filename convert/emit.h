@@ -19,13 +19,14 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/folder.h"
 #include "convert/checkpoint.h"
 #include "convert/result.h"
 
-/* The forms a bundle can have: a folder, or a zip archive. */
+/* The forms a bundle can have: a folder, a zip archive, one on S3. */
 struct emit_form;
-extern const struct emit_form emit_folder, emit_zip;
+extern const struct emit_form emit_folder, emit_zip, emit_object;
 
 /* What was in the destination's place; it is there still, unchanged. */
 enum existing {
@@ -47,11 +48,13 @@ struct place {
 /* A bundle that is written but has not its name yet.  Zeroed is none. */
 struct written {
 	const struct emit_form *form;
-	struct folder parent;	/* of both names */
-	const char *name;	/* that it shall have; borrowed */
+	struct folder parent;	/* of both names; closed if it is on S3 */
+	const char *name;	/* that it shall have, on S3 with all that is
+				   before; borrowed */
 	char temporary[64];	/* the name it has */
 	bool made;		/* there is something of that name */
 	struct folder folder;	/* it, if the form makes one */
+	struct file spill;	/* what is to be sent to S3 */
 	uint64_t nbytes;	/* of both members, as they lie there */
 	struct member_facts members;
 };

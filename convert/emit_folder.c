@@ -251,6 +251,7 @@ static bool remove_folder(struct written *w, struct error *err)
 }
 
 const struct emit_form emit_folder = {
+	.in_folder = true,
 	.write = write_folder,
 	.sync = sync_folder,
 	.rename = rename_folder,

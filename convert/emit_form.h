@@ -2,8 +2,8 @@
  * emit_form.h - what emit.c asks of each form a bundle can have
  *
  * emit.c decides what is written and when it counts; a form knows how it lies
- * on disk.  The functions get a struct written with its parent folder open
- * and its names set.
+ * there.  The functions get a struct written with its names set, and for what
+ * lies in a folder with that open.
  */
 #ifndef CONVERT_EMIT_FORM_H
 #define CONVERT_EMIT_FORM_H
@@ -16,6 +16,7 @@
 #include "convert/emit.h"
 
 struct emit_form {
+	bool in_folder;		/* it gets a temporary name beside its own */
 	/*
 	 * Make w->temporary, setting w->made once it is there, write both
 	 * members, and hold them against what was to be written.
@@ -39,7 +40,7 @@ struct emit_form {
 	 * temporary name, or is gone: then w->made is cleared.
 	 */
 	bool (*replace)(struct written *w, struct error *err);
-	/* Remove what has the temporary name. */
+	/* Remove what has the temporary name, if it had one. */
 	bool (*remove)(struct written *w, struct error *err);
 };
 

@@ -106,6 +106,8 @@ static void open_folder(struct group *group, size_t index)
 	struct waiting *w = &group->items[index];
 
 	w->folder_of = index;
+	if (!w->written.parent.path)
+		return;		/* it lies on S3 */
 	if (!folder_open_sync(&w->written.parent, &w->folder_fd, &w->err))
 		return;
 	if (!find_folder(group, w) || w->folder_of != index) {

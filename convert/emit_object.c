@@ -1,0 +1,78 @@
+/* emit_object.c - a bundle as an archive on S3 */
+#include "convert/emit_form.h"
+
+#include "base/file.h"
+#include "convert/emit_archive.h"
+#include "remote/object.h"
+
+/* It is made on this machine, without a name, and sent when it gets one. */
+static bool write_object(struct written *w, struct checkpoint *c,
+			 const struct safetensors_layout *layout,
+			 const struct buffer *spec, struct scratch *scratch,
+			 struct error *err)
+{
+	return file_create_unnamed(&w->spill, object_spill_folder(), err) &&
+	       emit_archive_write(&w->spill, w, c, layout, spec, scratch,
+				  err);
+}
+
+/* S3 answers once what it was sent is durable. */
+static bool sync_object(const struct written *w, struct error *err)
+{
+	(void)w;
+	(void)err;
+	return true;
+}
+
+static bool send(struct written *w, bool replace, bool *taken,
+		 struct error *err)
+{
+	struct reader from = file_reader(&w->spill);
+	struct object_name name;
+	struct s3_facts facts;
+
+	return (object_split(&name, w->name, err) &&
+		s3_send(&name.place, &from, replace, taken, &facts, err)) ||
+	       error_in(err, w->name, NULL);
+}
+
+static bool name_object(struct written *w, bool *renamed, struct error *err)
+{
+	bool taken = false;
+
+	*renamed = send(w, false, &taken, err) && !taken;
+	return *renamed || taken;
+}
+
+static bool compare_object(const struct written *w, struct scratch *scratch,
+			   enum existing *existing, struct error *err)
+{
+	struct file theirs = { 0 };
+	bool ok = object_open_or_file(&theirs, w->name, object_spill_folder(),
+				      err) &&
+		  emit_archive_compare(&w->spill, &theirs, scratch, existing,
+				       err);
+
+	file_discard(&theirs);
+	return ok;
+}
+
+static bool replace_object(struct written *w, struct error *err)
+{
+	struct file theirs = { 0 };
+	bool taken;
+	bool ok = object_open_or_file(&theirs, w->name, object_spill_folder(),
+				      err) &&
+		  emit_archive_check_plain(&theirs, err);
+
+	file_discard(&theirs);
+	return ok && send(w, true, &taken, err);
+}
+
+const struct emit_form emit_object = {
+	.write = write_object,
+	.sync = sync_object,
+	.rename = name_object,
+	.compare = compare_object,
+	.replace = replace_object,
+};
