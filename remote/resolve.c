@@ -11,6 +11,7 @@
 #include "remote/latest.h"
 #include "remote/local_path.h"
 #include "remote/policy.h"
+#include "remote/s3.h"
 
 #define LEGACY_SUFFIX ".mpt"
 #define NO_NETWORK "this build of the program does not use the network"
@@ -279,6 +280,9 @@ static bool check_file(const struct resolved *r, struct remarks *remarks,
 
 static bool check_key(const char *key, struct error *err)
 {
+	if (!*key)
+		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+				 "no key follows the bucket");
 	if (text_ends_in(key, BUNDLE_ZIP_SUFFIX))
 		return true;
 	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET, "%s",
@@ -377,6 +381,19 @@ bool resolve_operand(char **path, const char *text, struct error *err)
 	return ok;
 }
 
+static bool print_object(char **path, const struct uri *u, struct error *err)
+{
+	struct buffer text = { 0 };
+	bool ok = buffer_print(&text, err, S3_SCHEME "%s/%s", u->bucket,
+			       u->name) &&
+		  buffer_terminate(&text, err);
+
+	if (!ok)
+		buffer_free(&text);
+	*path = text.data;
+	return ok;
+}
+
 bool resolve_source(char **path, const char *text, struct error *err)
 {
 	struct uri u = { 0 };
@@ -386,13 +403,12 @@ bool resolve_source(char **path, const char *text, struct error *err)
 	if (uri_is_plain_path(text))
 		return copy(path, text, err);
 	ok = uri_parse(&u, text, err);
-	if (ok && u.scheme == URI_S3)
-		ok = fault_network(err, "it lies on S3");
-	else if (ok && (u.scheme != URI_FILE || u.latest))
+	if (ok && ((u.scheme != URI_FILE && u.scheme != URI_S3) || u.latest))
 		ok = error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
-			       "this names a bundle or a class: name the file "
-			       "or the folder that is to be converted");
-	ok = ok && local_path_expand(path, u.name, err);
+			       "this names a bundle or a class, where a file "
+			       "or a folder is wanted");
+	ok = ok && (u.scheme == URI_S3 ? print_object(path, &u, err)
+				       : local_path_expand(path, u.name, err));
 	uri_free(&u);
 	return ok || error_for(err, text);
 }

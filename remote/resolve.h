@@ -51,8 +51,9 @@ bool resolve_uri(struct resolved *r, const char *text,
 bool resolve_operand(char **path, const char *text, struct error *err);
 
 /*
- * The same for what is no bundle yet: a path, or one behind file://.  The rest
- * is an error.
+ * The same for what is no bundle yet, and for where bundles shall go: a path,
+ * one behind file://, or "s3://bucket/key" with the key byte for byte.  The
+ * rest is an error.
  */
 bool resolve_source(char **path, const char *text, struct error *err);
 

@@ -119,8 +119,6 @@ static bool check_key(const char *key, size_t offset, struct error *err)
 {
 	size_t len = strlen(key), span = text_utf8_span(key, len);
 
-	if (len == 0)
-		return fault(err, offset, "no key follows the bucket");
 	if (len > KEY_LIMIT)
 		return error_set(err, ERROR_LIMIT, offset,
 				 "a key of %zu bytes, over the limit of %d",

@@ -3,7 +3,8 @@
  *
  *	runs/nav:v5, ~/nav:v5			a path, as it stands
  *	file:///runs/nav%3Av5, file://runs/x	a path, percent-decoded
- *	s3://bucket/key				an object, or a prefix of some
+ *	s3://bucket/key				an object, or a prefix of some;
+ *						s3://bucket: of all
  *	https://bucket.s3.region.amazonaws.com/key	the same object
  *	mock://package.module.Class		a class, nothing to load
  *	metta://policy/name:v5			a policy, by name or by UUID
@@ -39,7 +40,8 @@ struct uri {
 	bool has_version;	/* a policy's name ended in ":v" and digits */
 	uint64_t version;
 	char *bucket;		/* of URI_S3 */
-	char *name;		/* path, key, class or policy: not empty */
+	char *name;		/* path, key, class or policy; only a key can
+				   be empty */
 };
 
 /*
