@@ -7,6 +7,7 @@
 #include "convert/emit.h"
 #include "convert/there.h"
 #include "formats/bundle.h"
+#include "remote/object.h"
 
 /* Bytes of a text that are shown where it differs. */
 enum { EXCERPT = 40 };
@@ -166,7 +167,9 @@ bool check_bundle(struct checked *checked, struct checkpoint *c,
 	if (ok && there.path)
 		ok = check_members(checked, c, &layout, spec, &there, scratch,
 				   err);
-	if (ok && place->sync && checked->verdict >= CHECK_SAME_WEIGHTS)
+	/* What S3 shows is durable. */
+	if (ok && place->sync && !object_is_path(place->dest) &&
+	    checked->verdict >= CHECK_SAME_WEIGHTS)
 		ok = there_sync(&there, err);
 	there_close(&there);
 	safetensors_layout_free(&layout);

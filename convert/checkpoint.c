@@ -9,6 +9,7 @@
 #include "convert/load.h"
 #include "convert/relay.h"
 #include "formats/bundle.h"
+#include "remote/object.h"
 
 bool scratch_init(struct scratch *s, const char *spill_folder,
 		  const char *state_dict_path, struct error *err)
@@ -85,7 +86,7 @@ bool checkpoint_open(struct checkpoint *c, const char *path,
 		     struct scratch *scratch, struct error *err)
 {
 	*c = (struct checkpoint){ 0 };
-	if (!file_open(&c->file, path, err))
+	if (!object_open_or_file(&c->file, path, scratch->spill_folder, err))
 		return false;
 	c->tensors_limit = limits_tensors(c->file.size,
 					  scratch->max_expansion);

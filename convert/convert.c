@@ -1,7 +1,6 @@
 /* convert.c - open, normalise the keys, find the architecture, write */
 #include "convert/convert.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 #include "formats/json.h"
 #include "formats/keys.h"
 #include "formats/policy_spec.h"
+#include "remote/object.h"
 
 /* Bytes that the keys of a file's tensors may have in the journal. */
 enum { CRC_KEYS_LIMIT = 1 << 20 };
@@ -202,20 +202,6 @@ static bool print_class_spec(struct checkpoint *c,
 	return ok;
 }
 
-/* What is there, not followed if it is a link?  0: nothing. */
-static bool look_at(const char *path, mode_t *mode, struct error *err)
-{
-	struct stat st = { 0 };
-
-	if (lstat(path, &st) != 0 && errno != ENOENT && errno != ENOTDIR &&
-	    errno != ENAMETOOLONG) {
-		error_set_errno(err, "cannot look at it");
-		return error_in(err, path, NULL);
-	}
-	*mode = st.st_mode;
-	return true;
-}
-
 /* A bundle of the same name in the other form is another bundle. */
 static bool note_twin(const struct job *job, const struct settings *settings,
 		      struct notes *notes, struct error *err)
@@ -227,13 +213,15 @@ static bool note_twin(const struct job *job, const struct settings *settings,
 
 	if (!settings->output && !settings->in_place)
 		return true;	/* then it has no place */
+	if (object_is_path(job->dest))
+		return true;	/* there it has one form only */
 	twin = memory_array(len + suffix + 1, 1, err);
 	if (!twin)
 		return false;
 	memcpy(twin, job->dest, zip ? len - suffix : len);
 	if (!zip)
 		memcpy(twin + len, BUNDLE_ZIP_SUFFIX, suffix);
-	ok = look_at(twin, &mode, err);
+	ok = object_look_or_file(twin, &mode, err);
 	if (ok && (zip ? S_ISDIR(mode) : S_ISREG(mode)))
 		ok = notes_add(notes, err, "%.400s is there too, and :latest "
 			       "may load that", twin);
@@ -263,7 +251,7 @@ static bool note_existing(const struct job *job,
 
 	if (!settings->output && !settings->in_place)
 		return true;
-	if (!look_at(job->dest, &mode, err))
+	if (!object_look_or_file(job->dest, &mode, err))
 		return false;
 	return mode == 0 ||
 	       notes_add(notes, err, "%.400s is there already: it would be "
@@ -341,6 +329,13 @@ static const char *owner_of(const struct conversion *cv, const struct job *job,
 	return pid;
 }
 
+static const struct emit_form *choose_form(const struct conversion *cv,
+					   const struct job *job)
+{
+	return object_is_path(job->dest) ? &emit_object :
+	       cv->settings->format == FORMAT_ZIP ? &emit_zip : &emit_folder;
+}
+
 static bool write_bundle(const struct conversion *cv, size_t index,
 			 struct checkpoint *c, const struct buffer *spec,
 			 struct scratch *scratch, struct result *result,
@@ -352,8 +347,7 @@ static bool write_bundle(const struct conversion *cv, size_t index,
 				     owner_of(cv, job, pid), index };
 
 	if (!keep_crcs(c, result, err) ||
-	    !emit_write(written, cv->settings->format == FORMAT_ZIP ?
-			&emit_zip : &emit_folder, c, spec, &place, scratch,
+	    !emit_write(written, choose_form(cv, job), c, spec, &place, scratch,
 			err))
 		return false;
 	result->bundle_nbytes = written->nbytes;

@@ -1,6 +1,8 @@
 /* emit_object.c - a bundle as an archive on S3 */
 #include "convert/emit_form.h"
 
+#include <string.h>
+
 #include "base/file.h"
 #include "convert/emit_archive.h"
 #include "remote/object.h"
@@ -29,11 +31,13 @@ static bool send(struct written *w, bool replace, bool *taken,
 {
 	struct reader from = file_reader(&w->spill);
 	struct object_name name;
-	struct s3_facts facts;
+	struct s3_facts facts = { 0 };
 
-	return (object_split(&name, w->name, err) &&
-		s3_send(&name.place, &from, replace, taken, &facts, err)) ||
-	       error_in(err, w->name, NULL);
+	if (!object_split(&name, w->name, err) ||
+	    !s3_send(&name.place, &from, replace, taken, &facts, err))
+		return error_in(err, w->name, NULL);
+	memcpy(w->members.etag, facts.etag, sizeof(w->members.etag));
+	return true;
 }
 
 static bool name_object(struct written *w, bool *renamed, struct error *err)

@@ -163,6 +163,7 @@ void group_commit(struct group *group, struct scratch *scratch)
 	for (size_t i = 0; i < count; i++) {
 		struct waiting *w = &group->items[i];
 
+		w->result->members = w->written.members;
 		emit_discard(&w->written, &w->err);
 		convert_settle(group->cv, w->index, &w->settled, &w->err,
 			       w->result);

@@ -86,16 +86,16 @@ static bool read_root(struct matcher *m, struct error *err)
 {
 	const struct journal_taker taker = { match, m };
 	struct journal_names list = { 0 };
-	struct folder folder;
+	struct journal_folder folder;
 	bool ok = journal_find_folder(&folder, m->journal->root, err);
 
-	if (ok && folder.path)
+	if (ok && (folder.prefix || folder.folder.path))
 		ok = journal_list(&list, &folder, err);
 	for (size_t i = 0; ok && i < list.count; i++)
 		ok = journal_read(&folder, list.names[i], &taker,
 				  &m->history->unreadable, err);
 	journal_free_names(&list);
-	folder_close(&folder);
+	journal_close_folder(&folder);
 	return ok;
 }
 

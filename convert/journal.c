@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "convert/leftovers.h"
 #include "convert/record.h"
+#include "remote/object.h"
 
 static const char name_prefix[] = "journal", name_suffix[] = ".jsonl";
 
@@ -90,13 +91,26 @@ struct journal *journals_of(const struct journals *js, const struct job *job)
 
 /* ---- open and close ---- */
 
-static void print_name(char name[64], const struct shard *shard)
+static void print_name(char name[64], const struct shard *shard,
+		       const char *suffix)
 {
 	if (shard->count == 1)
-		snprintf(name, 64, "%s%s", name_prefix, name_suffix);
+		snprintf(name, 64, "%s%s", name_prefix, suffix);
 	else
 		snprintf(name, 64, "%s-%u-of-%u%s", name_prefix, shard->index,
-			 shard->count, name_suffix);
+			 shard->count, suffix);
+}
+
+static bool open_object(struct journal *j, const struct settings *settings,
+			struct error *err)
+{
+	char *folder = file_join(j->root, JOURNAL_FOLDER, err), name[64];
+	bool ok;
+
+	print_name(name, &settings->shard, "");
+	ok = folder && journal_object_open(&j->object, folder, name, err);
+	free(folder);
+	return ok;
 }
 
 static bool open_one(struct journal *j, const struct settings *settings,
@@ -104,7 +118,9 @@ static bool open_one(struct journal *j, const struct settings *settings,
 {
 	char name[64];
 
-	print_name(name, &settings->shard);
+	if (object_is_path(j->root))
+		return open_object(j, settings, err);
+	print_name(name, &settings->shard, name_suffix);
 	return folder_open(&j->folder, j->root, err) &&
 	       folder_descend(&j->folder, JOURNAL_FOLDER,
 			      strlen(JOURNAL_FOLDER), err) &&
@@ -143,6 +159,7 @@ void journals_close(struct journals *js)
 		struct journal *j = &js->items[i];
 
 		append_close(&j->file);
+		journal_object_close(&j->object);
 		claim_release(&j->claim, &j->folder, &js->error);
 		folder_close(&j->folder);
 		free(j->root);
@@ -157,9 +174,17 @@ void journals_close(struct journals *js)
 static void keep_fault(struct journals *js, const struct journal *j,
 		       struct error *fault)
 {
-	error_in(fault, j->file.path, NULL);
+	error_in(fault, j->object.path ? j->object.path : j->file.path, NULL);
 	if (js->error.kind == ERROR_NONE)
 		js->error = *fault;
+}
+
+static bool add_lines(struct journal *j, const struct buffer *lines, bool sync,
+		      struct error *err)
+{
+	return j->object.path ?
+	       journal_object_add(&j->object, lines->data, lines->len, err) :
+	       append_lines(&j->file, lines->data, lines->len, sync, err);
 }
 
 static bool remove_leftovers(const struct journal *j, size_t *removed,
@@ -167,8 +192,11 @@ static bool remove_leftovers(const struct journal *j, size_t *removed,
 {
 	struct dead_claims dead;
 	struct folder root = { 0 };
-	bool ok = claim_find_dead(&dead, &j->folder, &j->claim, err);
+	bool ok;
 
+	if (j->object.path)
+		return true;	/* nothing has a temporary name on S3 */
+	ok = claim_find_dead(&dead, &j->folder, &j->claim, err);
 	if (ok && dead.count > 0) {
 		ok = folder_open(&root, j->root, err) &&
 		     leftovers_remove(&root, &dead, removed, err);
@@ -205,7 +233,7 @@ bool journals_begin(struct journals *js, const struct plan *plan,
 		ok = remove_leftovers(j, removed, err) &&
 		     record_print_begin(&line, &settings->shard,
 					count_sources(js, j, plan), err) &&
-		     append_lines(&j->file, line.data, line.len, false, err);
+		     add_lines(j, &line, false, err);
 	}
 	buffer_free(&line);
 	return ok;
@@ -214,15 +242,14 @@ bool journals_begin(struct journals *js, const struct plan *plan,
 void journals_end(struct journals *js, size_t not_begun)
 {
 	for (size_t i = 0; i < js->count; i++) {
-		struct append_file *file = &js->items[i].file;
+		struct journal *j = &js->items[i];
 		struct buffer line = { 0 };
 		struct error fault = { 0 };
 
 		if (!record_print_end(&line, not_begun, &fault) ||
-		    !append_lines(file, line.data, line.len, false, &fault) ||
-		    !claim_release(&js->items[i].claim, &js->items[i].folder,
-				   &fault))
-			keep_fault(js, &js->items[i], &fault);
+		    !add_lines(j, &line, false, &fault) ||
+		    !claim_release(&j->claim, &j->folder, &fault))
+			keep_fault(js, j, &fault);
 		buffer_free(&line);
 	}
 }
@@ -235,8 +262,8 @@ void journals_flush(struct journals *js, struct journal_lines *lines)
 
 	if (lines->text.len > 0) {
 #pragma omp critical(journal)
-		if (!append_lines(&lines->journal->file, lines->text.data,
-				  lines->text.len, js->sync, &fault))
+		if (!add_lines(lines->journal, &lines->text, js->sync,
+			       &fault))
 			keep_fault(js, lines->journal, &fault);
 	}
 	lines->text.len = 0;

@@ -5,9 +5,11 @@
  * for each source (record.h), added once its bundle is durable.  ROOT is the
  * output folder, or with --in-place each folder that the user named; bundles
  * beside a file that was named have no journal.  Of several lines for one
- * source the latest counts.
+ * source the latest counts.  On S3 each run has journals of its own, in parts
+ * (journal_object.h).
  *
- * While journals are open the process has a claim on each root (claim.h).
+ * While journals are open the process has a claim on each root that is a
+ * folder (claim.h).
  */
 #ifndef CONVERT_JOURNAL_H
 #define CONVERT_JOURNAL_H
@@ -19,6 +21,7 @@
 #include "base/error.h"
 #include "base/folder.h"
 #include "convert/claim.h"
+#include "convert/journal_object.h"
 #include "convert/plan.h"
 #include "convert/result.h"
 #include "convert/settings.h"
@@ -31,6 +34,7 @@ struct journal {
 	struct folder folder;	/* JOURNAL_FOLDER in it */
 	struct append_file file;
 	struct claim claim;
+	struct journal_object object;	/* instead, if the root is on S3 */
 };
 
 struct journals {

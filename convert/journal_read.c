@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "convert/journal.h"
+#include "remote/object.h"
 
 enum {
 	BLOCK_SIZE = 64 << 10,
@@ -87,7 +88,22 @@ static bool take_block(struct lines *l, const char *block, size_t len,
 	return true;
 }
 
-bool journal_read(const struct folder *in, const char *name,
+static bool open_journal(struct file *file, const struct journal_folder *in,
+			 const char *name, struct error *err)
+{
+	char *path;
+	bool ok;
+
+	if (!in->prefix)
+		return file_open_in(file, &in->folder, name, err);
+	path = file_join(in->prefix, name, err);
+	ok = path && object_open_or_file(file, path, object_spill_folder(),
+					 err);
+	free(path);
+	return ok;
+}
+
+bool journal_read(const struct journal_folder *in, const char *name,
 		  const struct journal_taker *taker, size_t *unreadable,
 		  struct error *err)
 {
@@ -96,7 +112,7 @@ bool journal_read(const struct folder *in, const char *name,
 	char *block = memory_array(BLOCK_SIZE, 1, err);
 	struct reader r;
 	uint64_t done = 0;
-	bool ok = block && file_open_in(&file, in, name, err);
+	bool ok = block && open_journal(&file, in, name, err);
 
 	r = file_reader(&file);
 	while (ok && done < file.size) {
@@ -114,7 +130,7 @@ bool journal_read(const struct folder *in, const char *name,
 	return ok;
 }
 
-bool journal_find_folder(struct folder *f, const char *root,
+bool journal_find_folder(struct journal_folder *f, const char *root,
 			 struct error *err)
 {
 	struct folder above;
@@ -122,18 +138,29 @@ bool journal_find_folder(struct folder *f, const char *root,
 	mode_t mode = 0;
 	bool ok;
 
-	*f = (struct folder){ 0 };
+	*f = (struct journal_folder){ 0 };
+	if (object_is_path(root)) {
+		f->prefix = file_join(root, JOURNAL_FOLDER "/", err);
+		return f->prefix != NULL;
+	}
 	if (access(root, F_OK) != 0 && errno == ENOENT)
 		return true;
 	ok = folder_open(&above, root, err) &&
 	     folder_look(&above, JOURNAL_FOLDER, &mode, err);
 	if (ok && mode != 0 &&
-	    !folder_open_in(f, &above, JOURNAL_FOLDER, &fault)) {
+	    !folder_open_in(&f->folder, &above, JOURNAL_FOLDER, &fault)) {
 		*err = fault;
 		ok = false;
 	}
 	folder_close(&above);
 	return ok;
+}
+
+void journal_close_folder(struct journal_folder *f)
+{
+	folder_close(&f->folder);
+	free(f->prefix);
+	*f = (struct journal_folder){ 0 };
 }
 
 static bool add_name(struct journal_names *list, const char *name,
@@ -158,14 +185,33 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-bool journal_list(struct journal_names *list, const struct folder *in,
-		  struct error *err)
+static bool take_key(void *to, const char *key, const struct s3_facts *facts,
+		     struct error *err)
+{
+	const char *name = file_base_name(key);
+
+	(void)facts;
+	return !journal_is_name(name) || add_name(to, name, err);
+}
+
+static bool list_objects(struct journal_names *list, const char *prefix,
+			 struct error *err)
+{
+	const struct s3_taker taker = { take_key, list };
+	struct object_name name;
+
+	return (object_split(&name, prefix, err) &&
+		s3_list(&name.place, true, &taker, err)) ||
+	       error_in(err, prefix, NULL);
+}
+
+static bool list_folder(struct journal_names *list, const struct folder *in,
+			struct error *err)
 {
 	DIR *names = folder_list(in, err);
 	struct dirent *d;
 	bool ok = names != NULL;
 
-	*list = (struct journal_names){ 0 };
 	while (errno = 0, ok && (d = readdir(names)) != NULL)
 		if (journal_is_name(d->d_name))
 			ok = add_name(list, d->d_name, err);
@@ -175,6 +221,17 @@ bool journal_list(struct journal_names *list, const struct folder *in,
 	}
 	if (names)
 		closedir(names);
+	return ok;
+}
+
+bool journal_list(struct journal_names *list, const struct journal_folder *in,
+		  struct error *err)
+{
+	bool ok;
+
+	*list = (struct journal_names){ 0 };
+	ok = in->prefix ? list_objects(list, in->prefix, err)
+			: list_folder(list, &in->folder, err);
 	if (!ok)
 		journal_free_names(list);
 	else if (list->count > 0)

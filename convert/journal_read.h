@@ -25,14 +25,22 @@ struct journal_taker {
 	void *to;		/* borrowed */
 };
 
-/* Read one journal in an open folder; *unreadable is added to. */
-bool journal_read(const struct folder *in, const char *name,
+/* ROOT/.mpt-convert: an open folder, or a prefix on S3, or neither. */
+struct journal_folder {
+	struct folder folder;
+	char *prefix;		/* owned */
+};
+
+/* Find it; if there is none, it is neither. */
+bool journal_find_folder(struct journal_folder *f, const char *root,
+			 struct error *err);
+
+void journal_close_folder(struct journal_folder *f);
+
+/* Read one journal in it; *unreadable is added to. */
+bool journal_read(const struct journal_folder *in, const char *name,
 		  const struct journal_taker *taker, size_t *unreadable,
 		  struct error *err);
-
-/* Open ROOT/.mpt-convert; if there is none, *f stays closed. */
-bool journal_find_folder(struct folder *f, const char *root,
-			 struct error *err);
 
 /* The names of the journals in it, sorted. */
 struct journal_names {
@@ -40,7 +48,7 @@ struct journal_names {
 	size_t count, capacity;
 };
 
-bool journal_list(struct journal_names *list, const struct folder *in,
+bool journal_list(struct journal_names *list, const struct journal_folder *in,
 		  struct error *err);
 
 void journal_free_names(struct journal_names *list);

@@ -19,6 +19,9 @@
 #include "convert/walk.h"
 #include "formats/deflate.h"
 #include "formats/json.h"
+#include "remote/http.h"
+#include "remote/network.h"
+#include "remote/object.h"
 
 enum exit_status {
 	EXIT_GOOD = 0, EXIT_SOME_FAILED = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3,
@@ -38,10 +41,12 @@ static void print_help(void)
 	      "  mpt-convert --check runs -o bundles\n"
 	      "                                    is all converted\n"
 	      "  mpt-convert bare.pt -o bundles --architecture @policy.txt\n"
+	      "  mpt-convert s3://bucket/runs -o s3://bucket/bundles\n"
 	      "\n"
-	      "SOURCE is a file or a folder.  A bundle is the folder\n"
-	      "<run>:v<epoch> with policy_spec.json and weights.safetensors,\n"
-	      "or with --format zip the archive <run>:v<epoch>.zip of both.\n"
+	      "SOURCE is a file or a folder, or an object or a prefix on S3.\n"
+	      "A bundle is the folder <run>:v<epoch> with policy_spec.json\n"
+	      "and weights.safetensors, or with --format zip, and always on\n"
+	      "S3, the archive <run>:v<epoch>.zip of both.\n"
 	      "\n", stdout);
 	options_print_help(&settings_options, stdout);
 	fputs("\n"
@@ -53,9 +58,9 @@ static void print_help(void)
 
 static void print_version(void)
 {
-	printf("mpt-convert %s\nzlib %s\ncJSON %s\ndeflate by %s\n%s\n",
+	printf("mpt-convert %s\nzlib %s\ncJSON %s\ndeflate by %s\n%s\n%s\n",
 	       MPT_VERSION, zlibVersion(), json_version(), deflate_library(),
-	       digest_version());
+	       digest_version(), http_version());
 #ifdef _OPENMP
 	printf("OpenMP %d\n", _OPENMP);
 #endif
@@ -72,25 +77,29 @@ static int finish_printing(void)
 	return EXIT_USAGE;
 }
 
+static bool writes_to_folder(const struct settings *s)
+{
+	return s->output && !s->read_only && !object_is_path(s->output);
+}
+
 /* The output folder, or a folder to make temporary files in. */
 static const char *spill_folder(const struct settings *s)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	if (tmp && *tmp)
-		return tmp;
-	return s->output && !s->read_only ? s->output : "/tmp";
+	return writes_to_folder(s) && !(tmp && *tmp) ? s->output
+						     : object_spill_folder();
 }
 
 static bool find_sources(const struct settings *s, struct sources *sources,
 			 struct error *err)
 {
-	struct walk_filter filter = { &s->include, &s->exclude, s->output };
+	struct source_filter filter = { &s->include, &s->exclude, s->output };
 
 	for (size_t i = 0; i < s->operands.count; i++)
 		if (!walk_root(sources, s->operands.values[i], &filter, err))
 			return false;
-	walk_sort(sources);
+	sources_sort(sources);
 	return true;
 }
 
@@ -203,7 +212,7 @@ static bool run(const struct settings *s, int *status, struct error *err)
 	struct totals totals = { 0 };
 	bool ok = false;
 
-	if (s->output && !s->read_only &&
+	if (writes_to_folder(s) &&
 	    (!file_make_folders(s->output, err) ||
 	     !file_check_writable(s->output, err)))
 		return false;
@@ -252,6 +261,17 @@ static bool sum_up(const struct settings *s, int *status, struct error *err)
 	return ok;
 }
 
+static bool work(const struct settings *s, int *status, struct error *err)
+{
+	const struct network_options network = { s->endpoint_url,
+						 s->network_timeout_s };
+	bool ok = network_begin(&network, err) &&
+		  (s->summary ? sum_up : run)(s, status, err);
+
+	network_end();
+	return ok;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings;
@@ -273,8 +293,7 @@ int main(int argc, char **argv)
 		status = finish_printing();
 	} else {
 		interrupt_catch();
-		if (!(settings.summary ? sum_up : run)(&settings, &status,
-						       &err) &&
+		if (!work(&settings, &status, &err) &&
 		    err.kind != ERROR_INTERRUPTED)
 			error_print(stderr, program, &err);
 		if (interrupt_signal())

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "formats/bundle.h"
+#include "remote/object.h"
 
 /* Like Python's Path.stem: without the last suffix, if that is not all. */
 static size_t stem_length(const char *name)
@@ -43,6 +44,15 @@ static bool cut_component(char *path)
 	return true;
 }
 
+/* malloc'ed, or NULL with errno; of an object the key, behind a slash. */
+static char *absolute(const char *path)
+{
+	if (!object_is_path(path))
+		return realpath(path, NULL);
+	path += strlen(S3_SCHEME);
+	return strdup(path + strcspn(path, "/"));
+}
+
 /*
  * The folder that is named after the run: the one the file lies in, or the
  * one above if that is called "checkpoints".
@@ -51,7 +61,7 @@ static bool run_from_folders(struct source_name *name, const char *path,
 			     bool checkpoints_only, struct arena *arena,
 			     struct error *err)
 {
-	char *real = realpath(path, NULL);
+	char *real = absolute(path);
 	bool below, ok = true;
 
 	if (!real)

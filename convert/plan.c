@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "formats/bundle.h"
+#include "remote/object.h"
 
 static struct error *new_fault(struct plan *plan, struct job *job,
 			       struct error *err)
@@ -51,6 +52,49 @@ static bool check_lengths(size_t name_len, size_t before,
 			 "over the limit of %d", longest, PATH_MAX - 1);
 }
 
+/* A key can have what a path on this machine cannot. */
+static bool check_folders(const char *from, size_t len, struct error *err)
+{
+	while (len > 0) {
+		const char *slash = memchr(from, '/', len);
+		size_t n = slash ? (size_t)(slash - from) : len;
+
+		if ((n == 1 && from[0] == '.') ||
+		    (n == 2 && from[0] == '.' && from[1] == '.'))
+			return error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
+					 "its key has \"%.*s\" between "
+					 "slashes, which no folder can be "
+					 "called", (int)n, from);
+		from += n + (slash != NULL);
+		len -= n + (slash != NULL);
+	}
+	return true;
+}
+
+/* Is it the path of an object that there can be? */
+static bool check_key(const char *path, const struct settings *settings,
+		      struct error *err)
+{
+	struct object_name name;
+	size_t len;
+
+	if (settings->format != FORMAT_ZIP)
+		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+				 "a bundle on S3 is a zip archive: --format "
+				 "zip");
+	if (!object_split(&name, path, err))
+		return false;
+	len = strlen(name.place.key);
+	if (len > S3_KEY_LIMIT)
+		return error_set(err, ERROR_LIMIT, ERROR_NO_OFFSET,
+				 "its bundle would have a key of %zu bytes, "
+				 "over the limit of %d", len, S3_KEY_LIMIT);
+	return text_is_utf8(name.place.key, len) ||
+	       error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+			 "its name is not UTF-8, and so cannot be the key of "
+			 "an object");
+}
+
 /* The output folder, the source's folders below its root, the bundle. */
 static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 		     const struct settings *settings, struct error *err)
@@ -65,10 +109,13 @@ static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 	size_t root_len = strlen(root);
 	size_t slash = root_len > 0 && root[root_len - 1] != '/';
 	size_t used = root_len + slash;
+	bool object = object_is_path(root_len > 0 ? root : from);
 	char *dest;
 
-	if (!check_lengths(bundle_len + suffix_len, used + folders, settings,
-			   err))
+	if (!object && (!check_lengths(bundle_len + suffix_len, used + folders,
+				       settings, err) ||
+			(job->source->etag &&
+			 !check_folders(from, folders, err))))
 		return false;
 	dest = arena_array(&plan->arena, used + folders + bundle_len +
 			   suffix_len + 1, 1, err);
@@ -81,6 +128,8 @@ static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 	used += folders;
 	memcpy(dest + used, bundle, bundle_len);
 	memcpy(dest + used + bundle_len, suffix, suffix_len);
+	if (object && !check_key(dest, settings, err))
+		return false;
 	job->dest = dest;
 	return true;
 }

@@ -19,7 +19,7 @@
 #include "base/memory.h"
 #include "convert/names.h"
 #include "convert/settings.h"
-#include "convert/walk.h"
+#include "convert/sources.h"
 
 struct job {
 	const struct source *source;

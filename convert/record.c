@@ -32,9 +32,15 @@ bool record_options(const struct settings *s, char hex[DIGEST_HEX_SIZE],
 
 void record_mtime(const struct source *source, char text[RECORD_MTIME_SIZE])
 {
-	snprintf(text, RECORD_MTIME_SIZE, "%" PRIdMAX ".%09ld %" PRIu64,
-		 (intmax_t)source->mtime.tv_sec, source->mtime.tv_nsec,
-		 source->inode);
+	int len = snprintf(text, RECORD_MTIME_SIZE, "%" PRIdMAX ".%09ld ",
+			   (intmax_t)source->mtime.tv_sec,
+			   source->mtime.tv_nsec);
+	size_t left = RECORD_MTIME_SIZE - (size_t)len;
+
+	if (source->etag)
+		snprintf(text + len, left, "%s", source->etag);
+	else
+		snprintf(text + len, left, "%" PRIu64, source->inode);
 }
 
 static void put_time(struct json_writer *w)
@@ -60,6 +66,8 @@ static void put_members(struct json_writer *w, const struct member_facts *m)
 	json_put_string(w, "spec_sha256", m->spec_sha256);
 	json_put_u64(w, "weights_bytes", m->weights_nbytes);
 	json_put_string(w, "weights_sha256", m->weights_sha256);
+	if (m->etag[0])
+		json_put_string(w, "bundle_etag", m->etag);
 }
 
 static void put_crcs(struct json_writer *w, const struct result *result)

@@ -1,11 +1,13 @@
 /*
  * record.h - a line of the journal: what became of one source, as JSON
  *
- *	{"source": path below its root, "size": bytes, "mtime": "s.ns inode",
+ *	{"source": path below its root, "size": bytes, "mtime": "s.ns inode"
+ *	 or "s.ns etag",
  *	 "time": when it was written, "status": ..., "options": digest,
  *	 "bundle": path below the journal's root, "era", "run", "epoch",
  *	 "architecture", "substitute_sha256", "tensors", "bytes",
  *	 "spec_bytes", "spec_sha256", "weights_bytes", "weights_sha256",
+ *	 "bundle_etag": of an object,
  *	 "crc32": [[tensor, CRC], ...], "reason", "error": {...}, "notes",
  *	 "repairs"}
  *
@@ -58,9 +60,9 @@ bool record_options(const struct settings *settings, char hex[DIGEST_HEX_SIZE],
 
 /*
  * What tells a source from another, or a later state of it, of the same size:
- * time of modification and inode.
+ * time of modification, and inode or on S3 the etag.
  */
-#define RECORD_MTIME_SIZE 64
+#define RECORD_MTIME_SIZE 160
 void record_mtime(const struct source *source, char text[RECORD_MTIME_SIZE]);
 
 /* Append the line of a job's result, with its newline. */

@@ -89,6 +89,23 @@ static bool get_digest(const struct json_value *object, const char *key,
 	return true;
 }
 
+static bool get_etag(const struct json_value *object, char etag[S3_ETAG_SIZE],
+		     struct error *err)
+{
+	const struct json_value *value = json_find(object, "bundle_etag");
+	const char *text;
+
+	if (!value)
+		return true;
+	if (!json_to_string(value, "bundle_etag", &text, err))
+		return false;
+	if (strlen(text) >= S3_ETAG_SIZE)
+		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
+				 "bundle_etag is no etag");
+	memcpy(etag, text, strlen(text) + 1);
+	return true;
+}
+
 static bool get_bundle(struct record *r, const struct json_value *object,
 		       struct arena *arena, struct error *err)
 {
@@ -101,7 +118,8 @@ static bool get_bundle(struct record *r, const struct json_value *object,
 	       get_digest(object, "spec_sha256", r->members.spec_sha256,
 			  err) &&
 	       get_digest(object, "weights_sha256",
-			  r->members.weights_sha256, err);
+			  r->members.weights_sha256, err) &&
+	       get_etag(object, r->members.etag, err);
 }
 
 /* Numbers of a report that not all have. */

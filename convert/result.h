@@ -17,6 +17,7 @@
 #include "convert/notes.h"
 #include "convert/plan.h"
 #include "formats/json.h"
+#include "remote/s3.h"
 
 enum status {
 	STATUS_NONE,		/* not begun: the program was stopped */
@@ -32,6 +33,7 @@ struct member_facts {
 	uint64_t spec_nbytes, weights_nbytes;
 	char spec_sha256[DIGEST_HEX_SIZE];	/* "": not known */
 	char weights_sha256[DIGEST_HEX_SIZE];	/* likewise */
+	char etag[S3_ETAG_SIZE];	/* of their archive on S3, or "" */
 };
 
 /* The CRC-32 of a tensor's bytes. */

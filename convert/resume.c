@@ -11,6 +11,7 @@
 #include "convert/there.h"
 #include "formats/bundle.h"
 #include "formats/safetensors.h"
+#include "remote/object.h"
 
 /* What this program writes is far smaller; what a record says is hostile. */
 enum { SPEC_LIMIT = 16 << 20 };
@@ -122,16 +123,36 @@ static bool check_weights(const struct there *t, const struct record *past,
 	return ok;
 }
 
+/* Is it the object that was sent?  Then nothing of it need be fetched. */
+static bool check_etag(const struct record *past, const struct job *job,
+		       bool *same, struct error *err)
+{
+	struct object_name name;
+	struct s3_facts facts;
+	bool found;
+
+	*same = false;
+	if (!past->members.etag[0] || !object_is_path(job->dest))
+		return true;
+	if (!object_split(&name, job->dest, err) ||
+	    !s3_look(&facts, &found, &name.place, err))
+		return error_in(err, job->dest, NULL);
+	*same = found && strcmp(facts.etag, past->members.etag) == 0;
+	return true;
+}
+
 /* Hold the bundle against the record, quickly. */
 static bool check_bundle(const struct record *past, const struct job *job,
 			 bool archive, struct error *difference,
 			 struct error *err)
 {
 	struct there t = { 0 };
-	bool missing;
-	bool ok = there_open(&t, job->dest, archive, &missing, difference,
-			     err);
+	bool missing, same;
+	bool ok = check_etag(past, job, &same, err);
 
+	if (!ok || same)
+		return ok;
+	ok = there_open(&t, job->dest, archive, &missing, difference, err);
 	if (ok && difference->kind == ERROR_NONE)
 		ok = check_spec(&t, past, difference, err) ||
 		     error_in(err, NULL, BUNDLE_SPEC);

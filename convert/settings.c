@@ -8,16 +8,21 @@
 #include "convert/helper.h"
 #include "convert/limits.h"
 #include "formats/architecture.h"
+#include "remote/network.h"
+#include "remote/object.h"
+#include "remote/resolve.h"
 
 #define FIELD(name) offsetof(struct settings, name)
 
 static const struct option_spec specs[] = {
 	{ "output", 'o', OPTION_TEXT, FIELD(output), 0, 0, "FOLDER",
-	  "write the bundles below this folder, laid out like the source" },
+	  "write the bundles below this folder, or s3://BUCKET/PREFIX, laid\n"
+	  "out like the source" },
 	{ "in-place", 0, OPTION_FLAG, FIELD(in_place), 0, 0, NULL,
 	  "write each bundle beside its source" },
 	{ "format", 0, OPTION_CHOICE, FIELD(format), 0, 0, "dir|zip",
-	  "write each bundle as a folder, or as a zip archive (default dir)" },
+	  "write each bundle as a folder, or as a zip archive (default dir;\n"
+	  "zip on S3)" },
 	{ "jobs", 'j', OPTION_COUNT, FIELD(jobs), 0, 256, "N",
 	  "convert N checkpoints at once (default 0: one per processor)" },
 	{ "shard", 0, OPTION_TEXT, FIELD(shard_option), 0, 0, "K/N|auto/N",
@@ -80,6 +85,11 @@ static const struct option_spec specs[] = {
 	  "N",
 	  "refuse what would become over N times as large as its file\n"
 	  "(default 32), and 64 MiB more" },
+	{ "endpoint-url", 0, OPTION_TEXT, FIELD(endpoint_url), 0, 0, "URL",
+	  "where S3 is, if not at AWS" },
+	{ "network-timeout", 0, OPTION_COUNT, FIELD(network_timeout_s), 1,
+	  3600, "SECONDS",
+	  "give up on a connection that stalls for so long (default 60)" },
 	{ "no-sandbox", 0, OPTION_FLAG, FIELD(no_sandbox), 0, 0, NULL,
 	  "unpickle where the kernel cannot lock the unpickler in: only\n"
 	  "for files from people you trust" },
@@ -189,6 +199,27 @@ static void derive(struct settings *s)
 		s->max_errors = 1;
 }
 
+/* Where bundles go, or journals are, is named like a source. */
+static bool resolve_root(struct settings *s, struct error *err)
+{
+	const char **root = s->summary ? &s->summary : &s->output;
+	bool object;
+
+	if (*root && !resolve_source(&s->root, *root, err)) {
+		err->kind = ERROR_USAGE;
+		return false;
+	}
+	if (*root)
+		*root = s->root;
+	object = *root && object_is_path(*root);
+	if (object && s->format == FORMAT_FOLDER)
+		return usage(err, "a bundle on S3 is a zip archive: --format "
+			     "dir is for folders");
+	if (s->format == FORMAT_ANY)
+		s->format = object ? FORMAT_ZIP : FORMAT_FOLDER;
+	return true;
+}
+
 /* Options that do not go together, or need another. */
 static bool check_pairs(const struct settings *s, struct error *err)
 {
@@ -256,12 +287,15 @@ bool settings_parse(struct settings *s, int argc, char **argv,
 	bool parsed;
 
 	*s = (struct settings){ .epoch = SETTINGS_NO_EPOCH,
+				.format = FORMAT_ANY,
+				.network_timeout_s = NETWORK_TIMEOUT_S,
 				.timeout_s = HELPER_TIMEOUT_DEFAULT_S,
 				.max_expansion = LIMITS_EXPANSION_DEFAULT };
 	parsed = options_parse(&settings_options, s, &s->operands, argc, argv,
 			       err);
 	derive(s);
-	if (parsed && check(s, err) && choose_shard(s, err) &&
+	if (parsed && check(s, err) && resolve_root(s, err) &&
+	    choose_shard(s, err) &&
 	    read_architecture(s, err) && read_map(s, err) &&
 	    read_names(s, err))
 		return true;
@@ -290,6 +324,7 @@ bool settings_offer(const struct settings *s, const char *run,
 
 void settings_free(struct settings *s)
 {
+	free(s->root);
 	free(s->architecture);
 	buffer_free(&s->names);
 	architecture_map_free(&s->architecture_map);

@@ -16,15 +16,16 @@
 
 #define SETTINGS_NO_EPOCH UINT_MAX
 
-/* In the order of the words of --format. */
-enum format { FORMAT_FOLDER, FORMAT_ZIP };
+/* In the order of the words of --format; the last is not given. */
+enum format { FORMAT_FOLDER, FORMAT_ZIP, FORMAT_ANY };
 
 /* In the order of the words of --durability. */
 enum durability { DURABILITY_GROUP, DURABILITY_EACH, DURABILITY_NONE };
 
 struct settings {
-	const char *output;
-	const char *summary;	/* a folder whose journals are summed up */
+	const char *output;	/* once parsed, as resolve_source() has it */
+	const char *summary;	/* a folder whose journals are summed up; the
+				   same */
 	bool in_place, dry_run, keep_prefix, no_repair, no_sandbox;
 	bool force, only_failed, fail_fast, no_space_check;
 	bool check;		/* also if only list_converted was given */
@@ -39,6 +40,8 @@ struct settings {
 	struct option_list include, exclude;
 	unsigned jobs;		/* 0: as many as are allowed */
 	unsigned timeout_s;	/* for what a pickle takes */
+	const char *endpoint_url;	/* of S3, or NULL */
+	unsigned network_timeout_s;
 	unsigned max_expansion;	/* times the size of a source */
 	const char *shard_option;	/* as given, or NULL */
 	unsigned format;	/* enum format */
@@ -47,6 +50,7 @@ struct settings {
 	unsigned color, progress;	/* enum console_color, _progress */
 
 	/* Filled in after parsing. */
+	char *root;		/* owned; output or summary */
 	char *architecture;	/* owned; stripped; NULL if none was given */
 	size_t architecture_len;
 	struct architecture_map architecture_map;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/journal_object.h"
 #include "convert/journal_read.h"
 
 /* More than that nobody has: a journal that says so is not to be believed. */
@@ -124,7 +125,7 @@ static bool judge_shards(struct summary *s, const struct last_run *runs,
 	return true;
 }
 
-static bool read_all(struct summary *s, const struct folder *folder,
+static bool read_all(struct summary *s, const struct journal_folder *folder,
 		     const struct journal_names *list, struct error *err)
 {
 	struct last_run *runs = memory_array(list->count, sizeof(*runs), err);
@@ -134,6 +135,11 @@ static bool read_all(struct summary *s, const struct folder *folder,
 
 	for (size_t i = 0; ok && i < list->count; i++) {
 		reading.run = (struct last_run){ 0 };
+		if (i > 0 && journal_object_same_run(list->names[i - 1],
+						     list->names[i])) {
+			reading.run = runs[i - 1];
+			runs[i - 1] = (struct last_run){ 0 };
+		}
 		ok = journal_read(folder, list->names[i], &taker,
 				  &s->unreadable, err);
 		runs[i] = reading.run;
@@ -147,16 +153,16 @@ static bool read_all(struct summary *s, const struct folder *folder,
 bool summary_read(struct summary *s, const char *root, struct error *err)
 {
 	struct journal_names list = { 0 };
-	struct folder folder;
+	struct journal_folder folder;
 	bool ok = journal_find_folder(&folder, root, err);
 
 	*s = (struct summary){ 0 };
-	if (ok && folder.path)
+	if (ok && (folder.prefix || folder.folder.path))
 		ok = journal_list(&list, &folder, err) &&
 		     read_all(s, &folder, &list, err);
 	s->journals = list.count;
 	journal_free_names(&list);
-	folder_close(&folder);
+	journal_close_folder(&folder);
 	if (!ok)
 		summary_free(s);
 	return ok;

@@ -10,6 +10,7 @@
 #include "base/interrupt.h"
 #include "convert/load.h"
 #include "formats/bundle.h"
+#include "remote/object.h"
 
 enum { SKIP_SIZE = 4096 };
 
@@ -44,7 +45,8 @@ static bool open_archive(struct there *t, struct error *difference,
 {
 	struct error fault = { 0 };
 
-	if (!file_open(&t->file, t->path, err))
+	if (!object_open_or_file(&t->file, t->path, object_spill_folder(),
+				 err))
 		return false;
 	t->reader = file_reader(&t->file);
 	if (!zip_read_directory(&t->zip, &t->reader, &fault))
@@ -57,20 +59,17 @@ static bool open_archive(struct there *t, struct error *difference,
 bool there_open(struct there *t, const char *path, bool archive, bool *missing,
 		struct error *difference, struct error *err)
 {
-	struct stat st;
-	bool ok = true;
+	mode_t mode;
+	bool ok = object_look_or_file(path, &mode, err);
 
 	*t = (struct there){ .path = path, .archive = archive };
-	*missing = false;
-	if (lstat(path, &st) != 0) {
-		*missing = errno == ENOENT || errno == ENOTDIR;
-		ok = *missing && differs(difference, "is not there");
-		if (!*missing)
-			error_set_errno(err, "cannot look for the bundle");
-	} else if (archive) {
-		ok = S_ISREG(st.st_mode) ? open_archive(t, difference, err)
-					 : differs(difference, "is no file");
-	} else if (!S_ISDIR(st.st_mode)) {
+	*missing = ok && mode == 0;
+	if (*missing) {
+		differs(difference, "is not there");
+	} else if (ok && archive) {
+		ok = S_ISREG(mode) ? open_archive(t, difference, err)
+				   : differs(difference, "is no file");
+	} else if (ok && !S_ISDIR(mode)) {
 		differs(difference, "is no folder");
 	}
 	if (ok && difference->kind == ERROR_NONE)

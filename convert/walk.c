@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,31 +13,20 @@
 #include "base/path_stack.h"
 #include "convert/emit.h"
 #include "convert/journal.h"
+#include "convert/walk_objects.h"
 #include "formats/bundle.h"
+#include "remote/object.h"
 #include "remote/resolve.h"
 
 struct walk {
 	struct sources *sources;
-	const struct walk_filter *filter;
+	const struct source_filter *filter;
 	size_t root_len;	/* what comes off a path to make it relative */
 	struct path_stack pending;
 	struct stat output;
 	bool have_output;
 	struct error *err;
 };
-
-static bool keep_fault(struct sources *sources, struct source *source,
-		       const struct error *fault, struct error *err)
-{
-	struct error *kept = arena_array(&sources->arena, 1, sizeof(*kept),
-					 err);
-
-	if (!kept)
-		return false;
-	*kept = *fault;
-	source->error = kept;
-	return true;
-}
 
 /* Record why a source cannot be read; errno says. */
 static bool add_fault(struct sources *sources, struct source *source,
@@ -48,66 +36,7 @@ static bool add_fault(struct sources *sources, struct source *source,
 
 	error_set_errno(&fault, "%s", what);
 	error_in(&fault, source->path, NULL);
-	return keep_fault(sources, source, &fault, err);
-}
-
-static struct source *add(struct sources *sources, const char *path,
-			  const char *relative, struct error *err)
-{
-	void *grown = sources->items;
-	struct source *source;
-
-	if (!memory_grow(&grown, &sources->capacity, sources->count + 1,
-			 sizeof(*source), err))
-		return NULL;
-	sources->items = grown;
-	source = &sources->items[sources->count];
-	*source = (struct source){ 0 };
-	source->path = arena_copy(&sources->arena, path, strlen(path), err);
-	source->relative = arena_copy(&sources->arena, relative,
-				      strlen(relative), err);
-	if (!source->path || !source->relative)
-		return NULL;
-	sources->count++;
-	return source;
-}
-
-/* A pattern with a slash is for the relative path, one without for the name. */
-static bool matches(const struct option_list *patterns, const char *relative)
-{
-	for (size_t i = 0; i < patterns->count; i++) {
-		const char *pattern = patterns->values[i];
-		const char *text = strchr(pattern, '/') ?
-				   relative : file_base_name(relative);
-
-		if (fnmatch(pattern, text, 0) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool is_candidate(const struct walk_filter *filter,
-			 const char *relative)
-{
-	const char *name = file_base_name(relative);
-
-	if (matches(filter->exclude, relative))
-		return false;
-	if (filter->include->count > 0)
-		return matches(filter->include, relative);
-	return fnmatch("*.mpt", name, 0) == 0 || fnmatch("*.pt", name, 0) == 0;
-}
-
-/* Files that belong into such a tree and are no checkpoints, by name. */
-static const char *known_name(const char *name)
-{
-	if (strcmp(name, "trainer_state.pt") == 0)
-		return "the trainer's state, no policy";
-	if (bundle_is_leftover(name))
-		return "a temporary file that a crash left";
-	if (fnmatch("*-submission.zip", name, 0) == 0)
-		return "a pointer to a checkpoint, no checkpoint";
-	return NULL;
+	return sources_set_fault(sources, source, &fault, err);
 }
 
 static const char *known_kind(mode_t mode)
@@ -130,15 +59,15 @@ static void take_facts(struct source *source, const struct stat *st)
 static bool add_file(struct walk *w, const char *path)
 {
 	const char *relative = path + w->root_len, *name = file_base_name(path);
-	const char *skip = known_name(name);
+	const char *skip = sources_known_name(name);
 	struct source *source;
 	struct stat st;
 
-	if (!skip && !is_candidate(w->filter, relative))
+	if (!skip && !sources_is_candidate(w->filter, relative))
 		return true;
-	if (matches(w->filter->exclude, relative))
+	if (sources_is_excluded(w->filter, relative))
 		return true;
-	source = add(w->sources, path, relative, w->err);
+	source = sources_add(w->sources, path, relative, w->err);
 	if (!source)
 		return false;
 	source->skip = skip;
@@ -160,7 +89,7 @@ static bool add_folder_fault(struct walk *w, const char *path,
 {
 	int code = errno;
 	bool root = strlen(path) < w->root_len;
-	struct source *source = add(w->sources, path,
+	struct source *source = sources_add(w->sources, path,
 				    root ? "" : path + w->root_len, w->err);
 
 	errno = code;
@@ -266,7 +195,7 @@ static bool look_at_output(struct walk *w)
 
 /* given is what to call the root if it is not there. */
 static bool walk_path(struct sources *sources, const char *root,
-		      const char *given, const struct walk_filter *filter,
+		      const char *given, const struct source_filter *filter,
 		      struct error *err)
 {
 	struct walk w = { .sources = sources, .filter = filter, .err = err };
@@ -282,7 +211,7 @@ static bool walk_path(struct sources *sources, const char *root,
 			w.root_len++;
 		return walk_folder(&w, root);
 	}
-	source = add(sources, status == 0 ? root : given,
+	source = sources_add(sources, status == 0 ? root : given,
 		     file_base_name(root), err);
 	if (!source)
 		return false;
@@ -304,46 +233,26 @@ static bool add_unresolved(struct sources *sources, const char *root,
 		*err = *fault;
 		return false;
 	}
-	source = add(sources, root, file_base_name(root), err);
+	source = sources_add(sources, root, file_base_name(root), err);
 	if (!source)
 		return false;
 	source->named = true;
-	return keep_fault(sources, source, fault, err);
+	return sources_set_fault(sources, source, fault, err);
 }
 
 bool walk_root(struct sources *sources, const char *root,
-	       const struct walk_filter *filter, struct error *err)
+	       const struct source_filter *filter, struct error *err)
 {
 	struct error fault = { 0 };
 	char *path;
 	bool ok;
 
-	if (resolve_source(&path, root, &fault))
-		ok = walk_path(sources, path, root, filter, err);
-	else
+	if (!resolve_source(&path, root, &fault))
 		ok = add_unresolved(sources, root, &fault, err);
+	else if (object_is_path(path))
+		ok = walk_objects(sources, path, filter, err);
+	else
+		ok = walk_path(sources, path, root, filter, err);
 	free(path);
 	return ok;
-}
-
-static int by_relative(const void *a, const void *b)
-{
-	const struct source *x = a, *y = b;
-	int order = strcmp(x->relative, y->relative);
-
-	return order ? order : strcmp(x->path, y->path);
-}
-
-void walk_sort(struct sources *sources)
-{
-	if (sources->count > 0)
-		qsort(sources->items, sources->count, sizeof(*sources->items),
-		      by_relative);
-}
-
-void sources_free(struct sources *sources)
-{
-	free(sources->items);
-	arena_free(&sources->arena);
-	*sources = (struct sources){ 0 };
 }

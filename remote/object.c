@@ -261,7 +261,8 @@ bool object_look_or_file(const char *path, mode_t *mode, struct error *err)
 		*mode = found ? S_IFREG : 0;
 		return true;
 	}
-	if (lstat(path, &st) != 0 && errno != ENOENT && errno != ENOTDIR) {
+	if (lstat(path, &st) != 0 && errno != ENOENT && errno != ENOTDIR &&
+	    errno != ENAMETOOLONG) {
 		error_set_errno(err, "cannot look at it");
 		return error_in(err, path, NULL);
 	}

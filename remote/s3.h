@@ -37,6 +37,7 @@ struct s3_place {
 };
 
 #define S3_ETAG_SIZE 96
+#define S3_KEY_LIMIT 1024
 
 struct s3_facts {
 	uint64_t nbytes;
