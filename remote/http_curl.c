@@ -69,6 +69,8 @@ static const struct {
 	{ "curl_version", offsetof(struct curl, version) },
 };
 
+enum { FUNCTION_COUNT = sizeof(functions) / sizeof(*functions) };
+
 /* A multi handle has the connections that wait for their next use. */
 struct client {
 	CURLM *multi;
@@ -115,8 +117,7 @@ static bool load(struct error *err)
 	if (http.loaded)
 		return true;
 	library = dlopen(CURL_LIBRARY, RTLD_NOW | RTLD_LOCAL);
-	for (size_t i = 0; library && i < sizeof(functions) /
-					  sizeof(*functions); i++) {
+	for (size_t i = 0; library && i < FUNCTION_COUNT; i++) {
 		void *function = dlsym(library, functions[i].symbol);
 
 		if (!function)

@@ -27,8 +27,8 @@ struct sigv4_request {
 	const char *host;	/* with the port, if it is not the scheme's */
 	const char *path;	/* percent-encoded, as it is sent; not "" */
 	const char *query;	/* the same: name=value, sorted; or "" */
-	const char *const *headers;	/* "name: value", [header_count], names in
-					   lower case: sent and signed */
+	/* "name: value", names in lower case: sent and signed. */
+	const char *const *headers;	/* [header_count] */
 	size_t header_count;
 	const char *payload_sha256;	/* in hex, or SIGV4_UNSIGNED_PAYLOAD */
 	const char *region, *service;
