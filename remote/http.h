@@ -62,6 +62,11 @@ struct http_request {
 	uint64_t expected_nbytes;
 	unsigned timeout_s;	/* 0: that of http_begin() */
 	unsigned attempts_most;	/* 0: that of http_begin() */
+	/*
+	 * For what is to be tidied up at others: a signal does not stop an
+	 * http_perform() that this is the first request of.
+	 */
+	bool despite_signals;
 
 	/* The answer: of the last attempt. */
 	unsigned status;	/* 0: there was none */

@@ -104,6 +104,7 @@ struct performance {
 	struct transfer *transfers;
 	size_t count, pending;
 	size_t ended;		/* attempts */
+	bool despite_signals;
 	struct error *err;
 };
 
@@ -624,7 +625,8 @@ static bool run(struct performance *p)
 		size_t ended = p->ended;
 		int wait_ms, running;
 
-		if (!interrupt_check(p->err) || !begin_due(p, &wait_ms))
+		if ((!p->despite_signals && !interrupt_check(p->err)) ||
+		    !begin_due(p, &wait_ms))
 			return false;
 		curl.multi_perform(p->client->multi, &running);
 		if (!finish_done(p))
@@ -640,8 +642,10 @@ static bool run(struct performance *p)
 bool http_perform(struct http_request *requests, size_t count,
 		  struct error *err)
 {
-	struct performance p = { .count = count, .pending = count,
-				 .err = err };
+	struct performance p = {
+		.count = count, .pending = count, .err = err,
+		.despite_signals = count > 0 && requests[0].despite_signals,
+	};
 	bool ok;
 
 	p.transfers = memory_array(count, sizeof(*p.transfers), err);
