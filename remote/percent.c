@@ -66,22 +66,34 @@ bool percent_decode(char **decoded, const char *text, size_t len,
 	return true;
 }
 
-static bool stays(char c)
+static bool stays(char c, const char *marks)
 {
 	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9') || strchr("-._~/", c);
+	       (c >= '0' && c <= '9') || strchr(marks, c);
 }
 
-bool percent_encode(struct buffer *out, const char *text, struct error *err)
+static bool encode(struct buffer *out, const char *text, const char *marks,
+		   struct error *err)
 {
 	for (const char *p = text; *p; p++) {
 		unsigned byte = (unsigned char)*p;
 		char encoded[3] = { '%', digits[byte >> 4], digits[byte & 15] };
-		bool plain = stays(*p);
+		bool plain = stays(*p, marks);
 
 		if (!buffer_append(out, plain ? p : encoded, plain ? 1 : 3,
 				   err))
 			return false;
 	}
 	return true;
+}
+
+bool percent_encode(struct buffer *out, const char *text, struct error *err)
+{
+	return encode(out, text, "-._~/", err);
+}
+
+bool percent_encode_value(struct buffer *out, const char *text,
+			  struct error *err)
+{
+	return encode(out, text, "-._~", err);
 }

@@ -30,4 +30,8 @@ bool percent_decode(char **decoded, const char *text, size_t len,
  */
 bool percent_encode(struct buffer *out, const char *text, struct error *err);
 
+/* The same for a value in a query: '/' is encoded, too. */
+bool percent_encode_value(struct buffer *out, const char *text,
+			  struct error *err);
+
 #endif
