@@ -290,6 +290,85 @@ static void test_system_refuses(void **state)
 	check_rows();
 }
 
+/* ---- files that are filled as they are read ---- */
+
+/* Fills with the digits of the offset; the byte at 7 cannot be had. */
+struct source {
+	struct file *file;
+	unsigned fills, closes;
+	bool changed;
+};
+
+static bool fill(void *state, uint64_t offset, size_t len, struct error *err)
+{
+	struct source *s = state;
+
+	s->fills++;
+	for (uint64_t i = offset; i < offset + len; i++) {
+		char digit = (char)('0' + i % 10);
+
+		if (i == 7)
+			return error_set(err, ERROR_IO, i, "it is far away");
+		if (!file_write(s->file, i, &digit, 1, err))
+			return false;
+	}
+	return true;
+}
+
+static bool check_source(void *state, struct error *err)
+{
+	const struct source *s = state;
+
+	return !s->changed ||
+	       error_set(err, ERROR_IO, ERROR_NO_OFFSET, "it is another");
+}
+
+static void close_source(void *state)
+{
+	struct source *s = state;
+
+	s->closes++;
+}
+
+static const struct file_origin origin = {
+	fill, check_source, close_source
+};
+
+static void test_filled_file(void **state)
+{
+	struct error err[3] = { { 0 } };
+	struct file f;
+	struct source source = { .file = &f };
+	struct reader r;
+	char got[8] = "";
+
+	(void)state;
+	assert_true(file_create_filled(&f, "far/away", 10, ".", &origin,
+				       &source, &err[0]));
+	r = file_reader(&f);
+	assert_int_equal(r.size, 10);
+	assert_true(reader_read(&r, 2, got, 3, &err[0]));
+	assert_string_equal(got, "234");
+	assert_int_equal(source.fills, 1);
+	assert_false(reader_read(&r, 5, got, 3, &err[0]));
+	check_fault("fill", &err[0], ERROR_IO, 7, "it is far away");
+	check_text("fill", err[0].path, "far/away");
+	assert_true(file_check_unchanged(&f, &err[1]));
+	source.changed = true;
+	assert_false(file_check_unchanged(&f, &err[1]));
+	check_fault("check", &err[1], ERROR_IO, ERROR_NO_OFFSET,
+		    "it is another");
+	check_text("check", err[1].path, "far/away");
+	file_discard(&f);
+	file_discard(&f);
+	assert_int_equal(source.closes, 1);
+	assert_false(file_create_filled(&f, "far/away", 10, "missing", &origin,
+					&source, &err[2]));
+	assert_int_equal(source.closes, 2);
+	check_text("no room", err[2].path, "missing");
+	check_rows();
+}
+
 static void test_full_file(void **state)
 {
 	struct rlimit before, small;
@@ -438,6 +517,7 @@ int main(void)
 		IN_A_FOLDER(test_names_in_a_folder),
 		IN_A_FOLDER(test_unnamed_file),
 		IN_A_FOLDER(test_system_refuses),
+		IN_A_FOLDER(test_filled_file),
 		IN_A_FOLDER(test_full_file),
 		IN_A_FOLDER(test_sync_folder),
 		IN_A_FOLDER(test_make_folders),
