@@ -17,6 +17,7 @@ command -v pkg-config >/dev/null || needed+=(pkg-config)
 pkg-config --exists zlib 2>/dev/null || needed+=(zlib1g-dev)
 pkg-config --exists libcjson 2>/dev/null || needed+=(libcjson-dev)
 pkg-config --exists libcrypto 2>/dev/null || needed+=(libssl-dev)
+pkg-config --exists expat 2>/dev/null || needed+=(libexpat1-dev)
 if ((${#needed[@]})); then
 	root=()
 	((EUID == 0)) || root=(sudo -n)
