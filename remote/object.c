@@ -15,7 +15,9 @@
 #include "base/memory.h"
 
 /* What is fetched at least: the directory of most archives fits in. */
-#define BLOCK_NBYTES (UINT64_C(256) << 10)
+#define BLOCK_NBYTES (UINT64_C(128) << 10)
+/* An object of no more is fetched at once: that takes as long as a part. */
+#define SMALL_NBYTES (UINT64_C(1) << 20)
 /* What is fetched ahead at most, in parts that come at the same time. */
 #define AHEAD_NBYTES (4 * S3_PART_NBYTES)
 
@@ -109,6 +111,8 @@ static bool fill(void *state, uint64_t offset, size_t len, struct error *err)
 	bool ok = true;
 
 	omp_set_lock(&o->lock);
+	if (o->blocks_there == 0 && o->facts.nbytes <= SMALL_NBYTES)
+		ok = fetch(o, 0, o->block_count, err);
 	for (uint64_t i = offset / BLOCK_NBYTES; ok && i < wanted; i++)
 		if (!o->there[i])
 			ok = interrupt_check(err) &&
