@@ -34,14 +34,16 @@ static bool is_journal(const char *relative)
 	return false;
 }
 
-static bool is_output(const struct listing *l)
+/* Is it below the output, if that is below the root? */
+static bool is_output(const struct listing *l, const char *relative)
 {
 	const char *output = l->filter->output, *path = l->path.data;
 	size_t len = output ? strlen(output) : 0;
 
 	while (len > 0 && output[len - 1] == '/')
 		len--;
-	return len > 0 && strncmp(path, output, len) == 0 && path[len] == '/';
+	return len > (size_t)(relative - path) &&
+	       strncmp(path, output, len) == 0 && path[len] == '/';
 }
 
 static bool take_facts(struct sources *sources, struct source *source,
@@ -84,7 +86,8 @@ static bool take(void *to, const char *key, const struct s3_facts *facts,
 	return buffer_print(&l->path, err, S3_SCHEME "%s/%s", l->bucket,
 			    key) &&
 	       buffer_terminate(&l->path, err) &&
-	       (is_output(l) || add_object(l, relative, facts, err));
+	       (is_output(l, l->path.data + l->path.len - len) ||
+		add_object(l, relative, facts, err));
 }
 
 /* What goes wrong with one root costs only that. */

@@ -12,11 +12,9 @@ import zipfile
 import mpt_zip
 import numpy
 import pytest
-from converter import CONVERTER, JOURNALS, files_below
-from s3_servers import environment
+from converter import JOURNALS, files_below
+from s3_servers import REGION, clean_environment, moto  # noqa: F401
 from test_convert import GOOD, NOTHING, SOME_FAILED, USAGE, run, summary
-
-LEGACY = mpt_zip.PROJECT / "fixtures/legacy" if hasattr(mpt_zip, "PROJECT") else None
 
 
 class Remote:
@@ -24,7 +22,8 @@ class Remote:
 
     def __init__(self, server, folder):
         self.server, self.folder = server, folder
-        self.bucket = server.new_bucket()
+        self.url_of_server = server.url
+        self.bucket = server.bucket()
         self.spill = folder / "spill"
         self.spill.mkdir()
 
@@ -32,17 +31,17 @@ class Remote:
         return f"s3://{self.bucket}/{key}"
 
     def put(self, key, content):
-        self.server.client.put_object(Bucket=self.bucket, Key=key, Body=content)
+        self.server.s3.put_object(Bucket=self.bucket, Key=key, Body=content)
 
     def put_tree(self, folder, prefix):
         for name, content in files_below(folder).items():
             self.put(prefix + name, content)
 
     def get(self, key):
-        return self.server.client.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return self.server.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
 
     def keys(self, prefix=""):
-        pages = self.server.client.get_paginator("list_objects_v2")
+        pages = self.server.s3.get_paginator("list_objects_v2")
         return [
             found["Key"]
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix)
@@ -62,16 +61,17 @@ class Remote:
         keys = [key for key in self.keys(prefix + JOURNALS + "/")]
         return [json.loads(line) for key in sorted(keys) for line in self.get(key).splitlines()]
 
+    def environment(self):
+        return clean_environment(
+            AWS_ENDPOINT_URL=self.url_of_server, AWS_REGION=REGION, TMPDIR=str(self.spill),
+            AWS_ACCESS_KEY_ID=self.server.access, AWS_SECRET_ACCESS_KEY=self.server.secret,
+        )  # fmt: skip
+
     def convert(self, *arguments, **variables):
         done = run(
             self.folder,
             *map(str, arguments),
-            env={
-                **environment(self.server),
-                "PATH": os.environ["PATH"],
-                "TMPDIR": str(self.spill),
-                **variables,
-            },
+            env=self.environment() | variables,
         )
         assert list(self.spill.iterdir()) == []
         return done
@@ -84,8 +84,8 @@ def members_of(content):
 
 
 @pytest.fixture
-def remote(s3, tmp_path):
-    return Remote(s3, tmp_path)
+def remote(moto, tmp_path):  # noqa: F811
+    return Remote(moto, tmp_path)
 
 
 @pytest.fixture
@@ -126,10 +126,6 @@ def test_places(remote, tree, source, output):
         "there": [remote.url("out")],
         "the bucket": [remote.url()],
     }[output]
-    if output == "the bucket":
-        for key in remote.keys():
-            if source == "here":
-                remote.server.client.delete_object(Bucket=remote.bucket, Key=key)
     done = remote.convert(*sources, "-o", *target)
     skipped = source == "there"
     assert (done.exit, summary(done.stderr)) == (SOME_FAILED, (3, skipped, 1))
@@ -221,8 +217,11 @@ def test_run_is_told_by_folders_of_the_key(remote):
     remote.put("data/my.run/checkpoints/model_0005.pt", content)
     remote.put("model_0006.pt", content)
     done = remote.convert(remote.url(), "-o", remote.url("out"))
-    assert summary(done.stderr)[0] == 1
-    assert list(remote.bundles("out/")) == ["data/my.run/checkpoints/my.run:v5.zip"]
+    assert summary(done.stderr)[0] == 2
+    assert sorted(remote.bundles("out/")) == [
+        "data/my.run/checkpoints/my.run:v5.zip",
+        "model_0006.zip",       # a bucket is no run
+    ]
 
 
 @pytest.mark.parametrize(
@@ -310,7 +309,7 @@ def test_check_and_list(remote, tree):
     ]
     key = "out/run/checkpoints/run:v1.zip"
     remote.put(key, remote.get("out/run/checkpoints/run:v2.zip"))
-    remote.server.client.delete_object(Bucket=remote.bucket, Key="out/run/checkpoints/run:v0.zip")
+    remote.server.s3.delete_object(Bucket=remote.bucket, Key="out/run/checkpoints/run:v0.zip")
     checked = remote.convert("--check", remote.url("runs"), "-o", remote.url("out"))
     assert "1 same, 1 different, 1 missing" in checked.stderr
 
@@ -336,7 +335,7 @@ def test_journal(remote, tree):
     assert lines[0]["sources"] == 5
     rows = {row["source"]: row for row in lines if "source" in row}
     assert len(rows) == 5
-    head = remote.server.client.head_object
+    head = remote.server.s3.head_object
     for n in range(3):
         row = rows[f"run/checkpoints/run:v{n}.mpt"]
         assert row["status"] == "converted"
@@ -345,9 +344,9 @@ def test_journal(remote, tree):
         assert row["size"] == source["ContentLength"]
         assert row["mtime"].split()[1] == source["ETag"].strip('"')
         assert row["bundle_etag"] == bundle["ETag"].strip('"')
-    secret = remote.server.secret_key
+    secret = remote.server.secret
     for text in (done.stdout, done.stderr, json.dumps(lines)):
-        assert secret not in text and remote.server.access_key not in text
+        assert secret not in text and remote.server.access not in text
 
 
 def test_shards_and_summary(remote):
@@ -411,7 +410,7 @@ def test_only_what_is_needed_is_fetched(remote):
     done = remote.convert(remote.url("runs"), "-o", remote.url("out"), "--architecture=p.C")
     assert done.exit == GOOD, done.stderr
     assert remote.server.bytes_sent() > 48 << 20
-    head = remote.server.client.head_object(Bucket=remote.bucket, Key="out/large:v1.zip")
+    head = remote.server.s3.head_object(Bucket=remote.bucket, Key="out/large:v1.zip")
     assert "-" in head["ETag"], "it was not sent in parts"
     local = remote.convert("large:v1.pt", "-o", "out", "--architecture=p.C")
     assert local.exit == GOOD
@@ -423,5 +422,3 @@ def test_only_what_is_needed_is_fetched(remote):
 def test_version_names_the_library(remote):
     assert "libcurl/" in run(remote.folder, "--version").stdout
 
-
-assert CONVERTER
