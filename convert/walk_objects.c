@@ -126,6 +126,7 @@ static bool list(struct listing *l, const char *root,
 		error_set(&fault, ERROR_IO, ERROR_NO_OFFSET, "there is no such "
 			  "object, and none below it");
 	buffer_free(&prefix);
+	fault.path[0] = '\0';	/* not with the slash, nor twice */
 	error_in(&fault, root, NULL);
 	return ok && (fault.kind == ERROR_NONE ||
 		      add_fault(l->sources, root, &fault, err));
