@@ -100,14 +100,16 @@ static bool pass_weights(struct zip_writer *zip, struct checkpoint *c,
 				  .size = c->source.size };
 	struct zip_stream *stream = NULL;
 	struct digest digest = { 0 };
+	struct zip outer = c->outer;	/* borrows */
 	uint64_t left = member->usize;
 	bool ok;
 
+	outer.fast = false;	/* others will inflate it, by zlib */
 	progress_want(&scratch->work, left);
 	ok = digest_begin(&digest, err) &&
 	     zip_write_deflated(zip, BUNDLE_WEIGHTS, member->crc,
 				member->csize, member->usize, err) &&
-	     (stream = zip_stream_open(&c->outer, member, &r, err)) != NULL;
+	     (stream = zip_stream_open(&outer, member, &r, err)) != NULL;
 	while (ok && left > 0) {
 		size_t n = left < SCRATCH_BUFFER_SIZE ? (size_t)left
 						      : SCRATCH_BUFFER_SIZE;

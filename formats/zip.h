@@ -45,6 +45,8 @@ struct zip {
 	struct zip_member *members;	/* [count], central directory order */
 	size_t count;
 	bool crc_absent;	/* every CRC is 0: torch can leave them out */
+	bool fast;		/* the reader may set it: see INFLATE_FAST; has
+				   no effect without CRCs */
 	const struct zip_member **by_name;	/* [count], sorted */
 	struct arena arena;
 };
@@ -63,7 +65,7 @@ const struct zip_member *zip_find_member(const struct zip *zip,
 
 /*
  * The uncompressed bytes of a member, from first to last, with its CRC.  The
- * stream holds one fixed buffer (128 KiB) whatever the member's size.
+ * stream holds fixed buffers (under 256 KiB) whatever the member's size.
  */
 struct zip_stream;
 

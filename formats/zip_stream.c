@@ -2,11 +2,10 @@
 #include "formats/zip.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <zlib.h>
 
 #include "formats/crc32.h"
+#include "formats/inflate.h"
 
 enum { INPUT_SIZE = 128 << 10 };
 
@@ -17,9 +16,11 @@ struct zip_stream {
 	uint32_t crc;
 	uint64_t taken;		/* compressed bytes read so far */
 	uint64_t given;		/* uncompressed bytes handed out */
-	z_stream inflate;
-	bool inflating, ended;
-	uint8_t input[];	/* INPUT_SIZE bytes, if inflating */
+	struct inflate *inflate;	/* NULL: stored */
+	const uint8_t *next;	/* of the input, how much is left */
+	size_t left;
+	bool ended;
+	uint8_t input[];	/* INPUT_SIZE bytes, if deflated */
 };
 
 static bool fail(struct zip_stream *s, struct error *err)
@@ -43,14 +44,13 @@ struct zip_stream *zip_stream_open(const struct zip *zip,
 				  .check_crc = !zip->crc_absent };
 	if (!deflated)
 		return s;
-	/* Raw deflate: zip has no zlib header. */
-	if (inflateInit2(&s->inflate, -MAX_WBITS) != Z_OK) {
-		error_set_memory(err, sizeof(s->inflate));
-		free(s);
-		return NULL;
-	}
-	s->inflating = true;
-	return s;
+	s->inflate = inflate_new(zip->fast && s->check_crc ? INFLATE_FAST :
+							     INFLATE_AS_ZLIB,
+				 err);
+	if (s->inflate)
+		return s;
+	free(s);
+	return NULL;
 }
 
 static bool refill(struct zip_stream *s, struct error *err)
@@ -62,39 +62,34 @@ static bool refill(struct zip_stream *s, struct error *err)
 			 err))
 		return false;
 	s->taken += n;
-	s->inflate.next_in = s->input;
-	s->inflate.avail_in = (unsigned)n;
+	s->next = s->input;
+	s->left = n;
 	return true;
 }
 
-/* Inflate until the output is full or the deflate stream ends. */
-static bool inflate_some(struct zip_stream *s, struct error *err)
+/* Inflate until the room is used up or the deflate stream ends. */
+static bool inflate_some(struct zip_stream *s, struct inflate_io *io,
+			 struct error *err)
 {
-	while (s->inflate.avail_out > 0 && !s->ended) {
-		int status;
+	while (io->out_len > 0 && !s->ended) {
+		bool ok;
 
-		if (s->inflate.avail_in == 0 &&
-		    s->taken < s->member->csize && !refill(s, err))
+		if (s->left == 0 && s->taken < s->member->csize &&
+		    !refill(s, err))
 			return false;
-		status = inflate(&s->inflate, Z_NO_FLUSH);
-		if (status == Z_STREAM_END) {
-			s->ended = true;
-		} else if (status == Z_MEM_ERROR) {
-			return error_set_memory(err, 1 << MAX_WBITS);
-		} else if (status == Z_BUF_ERROR ||
-			   (status == Z_OK && s->inflate.avail_in == 0 &&
-			    s->inflate.avail_out > 0 &&
-			    s->taken == s->member->csize)) {
+		io->in = s->next;
+		io->in_len = s->left;
+		ok = inflate_run(s->inflate, io, s->given, &s->ended, err);
+		s->next = io->in;
+		s->left = io->in_len;
+		if (!ok)
+			return false;
+		if (io->out_len > 0 && !s->ended && s->left == 0 &&
+		    s->taken == s->member->csize)
 			return error_set(err, ERROR_TRUNCATED, s->given,
 					 "compressed data of %" PRIu64
 					 " bytes ends before its deflate "
 					 "stream does", s->member->csize);
-		} else if (status != Z_OK) {
-			return error_set(err, ERROR_CORRUPT, s->given,
-					 "broken deflate stream: %s",
-					 s->inflate.msg ? s->inflate.msg
-							: "no reason known");
-		}
 	}
 	return true;
 }
@@ -102,25 +97,15 @@ static bool inflate_some(struct zip_stream *s, struct error *err)
 static bool read_deflated(struct zip_stream *s, uint8_t *buf, size_t len,
 			  struct error *err)
 {
-	while (len > 0) {
-		unsigned chunk = len < UINT_MAX ? (unsigned)len : UINT_MAX;
-		unsigned made;
+	struct inflate_io io = { .out = buf, .out_len = len };
 
-		s->inflate.next_out = buf;
-		s->inflate.avail_out = chunk;
-		if (!inflate_some(s, err))
-			return false;
-		made = chunk - s->inflate.avail_out;
-		s->given += made;
-		if (s->ended && made < chunk)
-			return error_set(err, ERROR_CORRUPT, s->given,
-					 "inflates to %" PRIu64 " bytes, %"
-					 PRIu64 " were declared", s->given,
-					 s->member->usize);
-		buf += made;
-		len -= made;
-	}
-	return true;
+	if (!inflate_some(s, &io, err))
+		return false;
+	s->given += len - io.out_len;
+	return io.out_len == 0 ||
+	       error_set(err, ERROR_CORRUPT, s->given, "inflates to %" PRIu64
+			 " bytes, %" PRIu64 " were declared", s->given,
+			 s->member->usize);
 }
 
 static bool read_stored(struct zip_stream *s, uint8_t *buf, size_t len,
@@ -144,8 +129,8 @@ bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
 			  len, s->member->usize - s->given);
 		return fail(s, err);
 	}
-	ok = s->inflating ? read_deflated(s, buf, len, err)
-			  : read_stored(s, buf, len, err);
+	ok = s->inflate ? read_deflated(s, buf, len, err)
+			: read_stored(s, buf, len, err);
 	if (!ok)
 		return fail(s, err);
 	if (s->check_crc)
@@ -157,21 +142,21 @@ bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
 static bool check_end(struct zip_stream *s, struct error *err)
 {
 	uint8_t extra;
+	struct inflate_io io = { .out = &extra, .out_len = 1 };
+	uint64_t left;
 
-	s->inflate.next_out = &extra;
-	s->inflate.avail_out = 1;
-	if (!inflate_some(s, err))
+	if (!inflate_some(s, &io, err))
 		return false;
-	if (s->inflate.avail_out == 0)
+	if (io.out_len == 0)
 		return error_set(err, ERROR_CORRUPT, s->given,
 				 "inflates to more than the %" PRIu64
 				 " bytes declared", s->member->usize);
-	if (s->inflate.avail_in > 0 || s->taken < s->member->csize)
+	left = s->member->csize - s->taken + s->left +
+	       inflate_excess(s->inflate);
+	if (left > 0)
 		return error_set(err, ERROR_CORRUPT, s->given,
 				 "its deflate stream ends %" PRIu64
-				 " bytes before its data",
-				 s->member->csize - s->taken +
-				 s->inflate.avail_in);
+				 " bytes before its data", left);
 	return true;
 }
 
@@ -181,7 +166,7 @@ bool zip_stream_finish(struct zip_stream *s, struct error *err)
 		error_set(err, ERROR_CORRUPT, s->given,
 			  "%" PRIu64 " bytes follow the last that was "
 			  "expected", s->member->usize - s->given);
-	else if (s->inflating)
+	else if (s->inflate)
 		check_end(s, err);
 	if (err->kind == ERROR_NONE && s->check_crc &&
 	    s->crc != s->member->crc)
@@ -196,7 +181,6 @@ void zip_stream_close(struct zip_stream *s)
 {
 	if (!s)
 		return;
-	if (s->inflating)
-		inflateEnd(&s->inflate);
+	inflate_free(s->inflate);
 	free(s);
 }

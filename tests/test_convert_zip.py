@@ -18,6 +18,7 @@ from safetensors.numpy import save
 from test_convert import GOOD, SOME_FAILED, run, summary
 from test_convert_files import FORMS, peak_of, state_of
 from test_fixtures import FIXTURES, TREES, expected_files, options_of
+from zip_bytes import Member, archive, incomplete_deflate
 
 NAMES = ["policy_spec.json", "weights.safetensors"]
 WEIGHTS = "weights.safetensors"
@@ -188,6 +189,30 @@ def write_source(path, data, level=1, method=zipfile.ZIP_DEFLATED):
     with zipfile.ZipFile(path, "w", method, compresslevel=level) as archive:
         archive.writestr(WEIGHTS, data)
         archive.writestr("modelarchitecture.txt", mpt_zip.TEXT)
+
+
+def test_stream_that_zlib_refuses(tmp_path, build):
+    """ISA-L can inflate it, and the CRC is right: so a folder can be made of it.  But no
+    archive that Python must inflate, and the validator refuses it in any case."""
+    spec, weights = mpt_zip.bundle()["policy_spec.json"], mpt_zip.bundle()[WEIGHTS]
+    odd = Member(WEIGHTS.encode(), weights, method=8, packed=incomplete_deflate(weights))
+    text = Member(b"modelarchitecture.txt", mpt_zip.TEXT.encode())
+    (tmp_path / "r:v1.mpt").write_bytes(archive(odd, text))
+    version = run(tmp_path, "--version").stdout
+    folder = run(tmp_path, "r:v1.mpt", "-o", "folder")
+    if "deflate by ISA-L" in version:
+        assert folder.exit == GOOD
+        assert files_below(tmp_path / "folder/r:v1") == mpt_zip.bundle()
+    else:
+        assert "broken deflate stream" in folder.stderr
+    zipped = run(tmp_path, "r:v1.mpt", "-o", "zip", "--format=zip")
+    assert zipped.exit == SOME_FAILED and files_below(tmp_path / "zip") == {}
+    assert "broken deflate stream: invalid literal/lengths set" in zipped.stderr
+    (tmp_path / "r:v2.zip").write_bytes(archive(Member(b"policy_spec.json", spec), odd))
+    command = [build / "mpt-validate", tmp_path / "r:v2.zip"]
+    judged = subprocess.run(command, capture_output=True, text=True)
+    assert judged.returncode == 1
+    assert "invalid literal/lengths set" in judged.stdout + judged.stderr
 
 
 @pytest.mark.parametrize("level", [1, 9])

@@ -53,6 +53,33 @@ def deflate(data):
     return squeeze.compress(data) + squeeze.flush()
 
 
+def number_bits(value, count):
+    """Lowest first, as deflate has all numbers."""
+    return [value >> i & 1 for i in range(count)]
+
+
+def code_bits(code, count):
+    """Highest first, as deflate has the codes."""
+    return number_bits(code, count)[::-1]
+
+
+def incomplete_deflate(data):
+    """A deflate stream that says what it means, but zlib refuses it: each byte, and the
+    end, is a code of nine bits, and 257 of 512 such codes do not use all bits up."""
+    bits = [1, 0, 1]        # the last block; it brings its codes along
+    # 257 codes for bytes and the end, one for distances, 18 for the lengths of all these.
+    bits += number_bits(0, 5) + number_bits(0, 5) + number_bits(18 - 4, 4)
+    # The length 9, which is the seventh, is written as 1, and the length 1 as 0.
+    for place in range(18):
+        bits += number_bits(int(place in (6, 17)), 3)
+    bits += [1] * 257 + [0]
+    for symbol in [*data, 256]:
+        bits += code_bits(symbol, 9)
+    bits += [0] * (-len(bits) % 8)
+    number = sum(bit << i for i, bit in enumerate(bits))
+    return number.to_bytes(len(bits) // 8, "little")
+
+
 @dataclass
 class Member:
     """One member.  Fields set to something else than None replace what would be right;
