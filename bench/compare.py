@@ -8,7 +8,9 @@ The contestants of a case take turns, in another order each round, so that what 
 machine does besides falls on all alike; ratios are taken within a round.  Whoever writes
 bundles writes into an empty folder on tmpfs, from sources that are in memory already,
 and in the first round the bundles are held against the digests that the corpus came
-with.  --record writes RESULTS.md.  Ends with 1 if a goal was missed, but for --quick:
+with.  The work is the same on both sides: whoever converts, but cp, also computes the
+SHA-256 of the files that it writes, as mpt-convert does for its journal.  --record
+writes RESULTS.md.  Ends with 1 if a goal was missed, but for --quick:
 the goals are for the full sizes.
 """
 

@@ -6,8 +6,10 @@
  * For each line of PLAN (see corpus.py) the span of the source is read in
  * steps of 1 MiB, inflated if it is deflated, summed, and written to
  * OUT/<bundle>/weights.safetensors, beside a policy_spec.json of usual size;
- * or with "zip" deflated to OUT/<bundle>.  Without OUT it is only read and
- * summed.  Nothing is checked, nothing is made durable, and no format is known.
+ * or with "zip" deflated to OUT/<bundle>.  Of both files the SHA-256 is
+ * computed, which mpt-convert puts into its journal.  Without OUT it is only
+ * read and summed.  Nothing is checked, nothing is made durable, and no format
+ * is known.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +21,9 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #ifdef HAVE_ISAL
 #include <isa-l.h>
@@ -39,6 +44,7 @@ struct line {
 struct buffers {
 	uint8_t *in, *out, *packed;
 	uint32_t crc;
+	EVP_MD_CTX *digest;
 };
 
 static bool zip;
@@ -56,6 +62,23 @@ static uint32_t sum(uint32_t crc, const uint8_t *bytes, size_t len)
 #else
 	return (uint32_t)crc32_z(crc, bytes, len);
 #endif
+}
+
+static void begin_digest(struct buffers *b)
+{
+	if (EVP_DigestInit_ex(b->digest, EVP_sha256(), NULL) != 1)
+		die("SHA-256");
+}
+
+/* Folded into the sum, so that it is there for something. */
+static void end_digest(struct buffers *b)
+{
+	uint8_t bytes[EVP_MAX_MD_SIZE];
+	unsigned len;
+
+	if (EVP_DigestFinal_ex(b->digest, bytes, &len) != 1)
+		die("SHA-256");
+	b->crc = sum(b->crc, bytes, len);
 }
 
 static size_t read_step(int fd, uint8_t *to, uint64_t *offset, uint64_t *left)
@@ -101,6 +124,8 @@ static size_t deflate_step(struct buffers *b, uint8_t *bytes, size_t len)
 static void put(struct buffers *b, int to, uint8_t *bytes, size_t len)
 {
 	b->crc = sum(b->crc, bytes, len);
+	if (to >= 0 && EVP_DigestUpdate(b->digest, bytes, len) != 1)
+		die("SHA-256");
 	if (zip && len > 0) {
 		len = deflate_step(b, bytes, len);
 		bytes = b->packed;
@@ -208,12 +233,18 @@ static void convert(struct buffers *b, const struct line *l, const char *out)
 		make_bundle(folder, sizeof(folder), out, l->bundle);
 		to = zip ? create(out, l->bundle)
 			 : create(folder, "weights.safetensors");
+		begin_digest(b);
 	}
 	(l->deflated ? inflate_all : copy)(b, l, from, to);
 	close(from);
 	if (!out)
 		return;
 	close(to);
+	end_digest(b);
+	begin_digest(b);
+	if (EVP_DigestUpdate(b->digest, spec, sizeof(spec)) != 1)
+		die("SHA-256");
+	end_digest(b);
 	if (zip)
 		return;
 	to = create(folder, "policy_spec.json");
@@ -260,15 +291,17 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	zip = argc == 5;
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 	lines = read_plan(argv[2], &count);
 	if (argc > 3 && mkdir(argv[3], 0777) != 0 && errno != EEXIST)
 		die(argv[3]);
 #pragma omp parallel num_threads(atoi(argv[1])) reduction(^ : all)
 	{
 		struct buffers b = { malloc(STEP), malloc(STEP),
-				     malloc(2 * STEP), 0 };
+				     malloc(2 * STEP), 0,
+				     EVP_MD_CTX_new() };
 
-		if (!b.in || !b.out || !b.packed)
+		if (!b.in || !b.out || !b.packed || !b.digest)
 			die("memory");
 #pragma omp for schedule(dynamic, 1)
 		for (size_t i = 0; i < count; i++)

@@ -40,25 +40,44 @@ def spread(values, form):
     return f"{statistics.median(values):{form}} ({min(values):{form}} to {max(values):{form}})"
 
 
-def times(took, contestant, field):
-    """Within each round: the rival's over ours, or ours over the limit's."""
-    over, under = took[contestant], took[OURS]
-    if contestant == LIMIT:
-        over, under = under, over
+def ratios_of(over, under, field):
+    """Within each round."""
     pairs = zip(over, under, strict=True)
     return [getattr(a, field) / max(getattr(b, field), 1e-6) for a, b in pairs]
 
 
+def times(took, contestant, field):
+    """The rival's over ours, or ours over the limit's."""
+    if contestant == LIMIT:
+        return ratios_of(took[OURS], took[LIMIT], field)
+    return ratios_of(took[contestant], took[OURS], field)
+
+
+class Verdict(NamedTuple):
+    """What was asked, whether it was reached, and else what the limit program comes to."""
+
+    goal: str
+    good: bool
+    within_reach: str = ""
+
+    def __str__(self):
+        return f"{self.goal} ok" if self.good else f"{self.goal} **missed**{self.within_reach}"
+
+
 def own_goals(match, took):
-    """(what was asked of us alone, whether it was reached)"""
+    """What was asked of us alone."""
     rss = max(run.rss_mib for run in took[OURS])
-    yield f"<= {match.rss_mib} MiB", rss <= match.rss_mib
+    yield Verdict(f"<= {match.rss_mib} MiB", rss <= match.rss_mib)
     if match.seconds:
-        limit = match.seconds
-        yield f"<= {limit * 1e3:g} ms", median(took[OURS], "wall") <= limit
+        most, least = match.seconds * 1e3, 0
+        if LIMIT in took:
+            least = median(took[LIMIT], "wall") * 1e3
+        good = median(took[OURS], "wall") * 1e3 <= most
+        remark = f" (limit takes {least:.1f})" if least > most else ""
+        yield Verdict(f"<= {most:g} ms", good, remark)
     if match.no_larger_than in took:
         other = took[match.no_larger_than][0].written
-        yield "no larger", took[OURS][0].written <= other
+        yield Verdict("no larger", took[OURS][0].written <= other)
 
 
 def goal_against(match, took, contestant):
@@ -66,9 +85,18 @@ def goal_against(match, took, contestant):
         if goal.rival == contestant:
             found = statistics.median(times(took, contestant, "wall"))
             if contestant == LIMIT:
-                yield f"<= {goal.times:g}", found <= goal.times
+                yield Verdict(f"<= {goal.times:g}", found <= goal.times)
             else:
-                yield f">= {goal.times:g}", found >= goal.times
+                remark = out_of_reach(took, goal)
+                yield Verdict(f">= {goal.times:g}", found >= goal.times, remark)
+
+
+def out_of_reach(took, goal):
+    """A remark if not even the limit program reaches it."""
+    if LIMIT not in took:
+        return ""
+    most = statistics.median(ratios_of(took[goal.rival], took[LIMIT], "wall"))
+    return f" (limit reaches {most:.1f})" if most < goal.times else ""
 
 
 def row_of(match, took, contestant):
@@ -81,13 +109,12 @@ def row_of(match, took, contestant):
         goals = list(goal_against(match, took, contestant))
         cpu = statistics.median(times(took, contestant, "cpu"))
         ratios = spread(times(took, contestant, "wall"), ".2f"), f"{cpu:.2f}"
-    verdicts = [f"{text} {'ok' if good else '**missed**'}" for text, good in goals]
     cells = (
         match.title if ours else "", contestant,
         spread([run.wall for run in runs], ".3f"), f"{median(runs, 'cpu'):.3f}",
-        f"{max(run.rss_mib for run in runs):.0f}", *ratios, ", ".join(verdicts),
+        f"{max(run.rss_mib for run in runs):.0f}", *ratios, ", ".join(map(str, goals)),
     )  # fmt: skip
-    return cells, all(good for _, good in goals)
+    return cells, all(goal.good for goal in goals)
 
 
 def rows_of(match, took):
@@ -132,9 +159,13 @@ Seconds and times are the median (least to greatest) of the rounds. A rival's *t
 its time over ours in the same round; that of *limit* is ours over its. *torch* is a loop
 of `torch.load` and `save_file`, with `mmap=True` for the large archive; *numpy* is the
 same without torch, around a restricted unpickler; *limit* is a C program that reads,
-inflates, sums and writes the same bytes, checks nothing and knows no format. RSS is that
-of the largest process. Sources are in memory, outputs on tmpfs, and what all but *cp* and
-*limit* write is the same byte for byte.
+inflates, sums and writes the same bytes, checks nothing and knows no format. Whoever
+writes bundles, but *cp*, computes the SHA-256 of both files, which our journal holds. RSS
+is that of the largest process. Sources are in memory, outputs on tmpfs, and what all but
+*cp* and *limit* write is the same byte for byte.
+
+Beside a goal that was missed stands what *limit* comes to in the same rounds, if not even
+that reaches it.
 
 {table}"""
 

@@ -4,11 +4,14 @@ usage: rivals.py METHOD CASE OUT [--pool N] [--mmap] [--format zip]
 
 METHOD torch is torch.load with the training code at hand, state_dict() and save_file();
 numpy has a restricted unpickler, numpy and safetensors.numpy and never imports torch;
-validate reads every tensor of the bundles below OUT and looks at its values.  They are as fast as they can be
-without becoming programs of their own: neither syncs, and neither checks what it wrote.
+validate reads every tensor of the bundles below OUT and looks at its values.  They are as
+fast as they can be without becoming programs of their own: neither syncs, and neither
+checks what it wrote.  Both compute the SHA-256 of what they wrote, which mpt-convert puts
+into its journal.
 """
 
 import argparse
+import hashlib
 import io
 import json
 import mmap
@@ -216,13 +219,18 @@ METHODS = {
 
 
 def convert(arguments, spec, row):
+    """Returns the digests of both files."""
+    from corpus import digest_of
+
     _, weights_of, save = METHODS[arguments.method]
     source, bundle = row
     bundle.mkdir(parents=True, exist_ok=True)
     save(weights_of(source, arguments.mmap), bundle / WEIGHTS)
     (bundle / SPEC).write_bytes(spec)
+    digests = digest_of(bundle / WEIGHTS), hashlib.sha256(spec).hexdigest()
     if arguments.format == "zip":
         pack(bundle)
+    return digests
 
 
 def pack(bundle):
@@ -233,6 +241,7 @@ def pack(bundle):
 
 
 def convert_all(case, out, arguments):
+    """Returns the digests, in no order."""
     from corpus import spec_bytes
 
     manifest = json.loads((case / "manifest.json").read_text())
@@ -245,12 +254,9 @@ def convert_all(case, out, arguments):
     job = partial(convert, arguments, spec)
     if arguments.pool == 1:
         prepare()
-        for row in rows:
-            job(row)
-        return
+        return list(map(job, rows))
     with multiprocessing.Pool(arguments.pool, prepare) as pool:
-        for _ in pool.imap_unordered(job, rows):
-            pass
+        return list(pool.imap_unordered(job, rows))
 
 
 def validate_all(out):
