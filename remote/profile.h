@@ -3,9 +3,11 @@
  *
  * Shared files: AWS_CONFIG_FILE (~/.aws/config) and
  * AWS_SHARED_CREDENTIALS_FILE (~/.aws/credentials), of the profile that
- * AWS_PROFILE names, else "default".  Read once; a profile that was named and
- * is in neither file is an error, files that are not there are none.  Text of
- * the files is hostile.  Any thread may call these.
+ * AWS_PROFILE names, else "default".  Read once, when they are first needed; a
+ * profile that was named and is in neither file is an error, files that are
+ * not there are none.  The environment and the text of the files are hostile.
+ * Any thread may call these, but for profile_end().  What they give lives
+ * until then, and the environment must not change.
  */
 #ifndef REMOTE_PROFILE_H
 #define REMOTE_PROFILE_H
@@ -14,19 +16,30 @@
 
 #include "base/error.h"
 
+/* A variable of the environment, or NULL; an empty one is none. */
+const char *profile_variable(const char *name);
+
+/* The name of the profile. */
+const char *profile_name(void);
+
 /*
  * The value of a key ("region", "aws_access_key_id", ...) in the profile, or
- * NULL.  Lives until profile_end().  The credentials file counts before the
- * other.
+ * NULL; one without a value is none.  The credentials file counts before the
+ * other, and keys that make up one set, "aws_...", come from one file.
  */
 bool profile_get(const char *key, const char **value, struct error *err);
 
-/* Environment, profile, "us-east-1". */
+/* Environment, profile, "us-east-1": letters, digits and '-'. */
 bool profile_region(const char **region, struct error *err);
 
-/* Environment, profile, or NULL for that of AWS. */
+/*
+ * Environment, profile, or NULL for that of AWS.  Begins with http:// or
+ * https://, and all of it is printable ASCII.
+ */
 bool profile_endpoint(const char **url, struct error *err);
+bool profile_sts_endpoint(const char **url, struct error *err);
 
+/* Forget and wipe what was read. */
 void profile_end(void);
 
 #endif
