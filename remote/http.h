@@ -67,6 +67,8 @@ struct http_request {
 	 * http_perform() that this is the first request of.
 	 */
 	bool despite_signals;
+	bool no_proxy;		/* straight to the host, whatever the
+				   environment says */
 
 	/* The answer: of the last attempt. */
 	unsigned status;	/* 0: there was none */

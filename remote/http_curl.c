@@ -382,6 +382,8 @@ static void set_transport(const struct transfer *t)
 	curl.easy_setopt(t->easy, CURLOPT_LOW_SPEED_LIMIT,
 			 (long)BYTES_A_SECOND);
 	curl.easy_setopt(t->easy, CURLOPT_LOW_SPEED_TIME, timeout_s);
+	if (t->r->no_proxy)
+		curl.easy_setopt(t->easy, CURLOPT_PROXY, "");
 	if (http.ca_file)
 		curl.easy_setopt(t->easy, CURLOPT_CAINFO, http.ca_file);
 	if (http.ca_folder)
