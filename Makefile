@@ -101,6 +101,7 @@ $B/tests/drivers/validate_weights: $(filter-out %/main.o,$(call objs,validate))
 $B/tests/drivers/convert_paced: TEST_LD = -Wl,--wrap=pwrite,--wrap=clock_gettime
 $B/tests/drivers/validate_paced: $(call objs,validate)
 $B/tests/drivers/validate_paced: TEST_LD = -Wl,--wrap=pread,--wrap=clock_gettime
+$B/tests/drivers/credentials_print: TEST_LD = -Wl,--wrap=time
 
 # libFuzzer brings a main() that makes inputs; without it ours reads them.
 FUZZ_MAIN := $(if $(findstring fuzzer,$(SAN)),,$B/tests/fuzz/replay.o)

@@ -9,8 +9,11 @@
  * reason to look on.
  *
  * They are looked up once and kept; those that expire are looked up again some
- * minutes before.  Never printed: errors tell the source, not the keys.  Any
- * thread may call credentials_get().
+ * minutes before, and used on until they do if that fails.  A look-up that
+ * failed is not repeated for half a minute: its error is.  Never printed:
+ * errors tell the source, not the keys.  Any thread may call
+ * credentials_get(), also while http_perform() calls it; a thread may have to
+ * wait for the look-up of another.
  */
 #ifndef REMOTE_CREDENTIALS_H
 #define REMOTE_CREDENTIALS_H
@@ -24,10 +27,13 @@ struct credentials {
 	char *token;		/* owned; NULL: none */
 };
 
-/* A copy of the ones to use now. */
+/* A copy of the ones to use now.  On failure *c is empty. */
 bool credentials_get(struct credentials *c, struct error *err);
 
-/* Those that are kept were refused: look them up again next time. */
+/*
+ * Those that are kept were refused: look them up again next time.  Also wipes
+ * them, for the end of a program.
+ */
 void credentials_forget(void);
 
 /* Wipes them.  Zeroed is none. */

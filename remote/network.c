@@ -3,7 +3,9 @@
 
 #include <stdlib.h>
 
+#include "remote/credentials.h"
 #include "remote/http.h"
+#include "remote/profile.h"
 #include "remote/s3.h"
 
 enum { ATTEMPTS = 5, ATTEMPTS_LIMIT = 100 };
@@ -42,5 +44,7 @@ bool network_begin(const struct network_options *options, struct error *err)
 void network_end(void)
 {
 	s3_end();
+	credentials_forget();
+	profile_end();
 	http_end();
 }

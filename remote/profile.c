@@ -179,17 +179,16 @@ bool profile_region(const char **region, struct error *err)
 	return check_region(*region, err);
 }
 
-/* Not shown: there may be a password in it. */
-static bool check_url(const char *url, const char *where, struct error *err)
+bool profile_check_url(const char *url, const char *where, struct error *err)
 {
 	bool ok = strncmp(url, "http://", 7) == 0 ||
 		  strncmp(url, "https://", 8) == 0;
 
 	for (const char *c = url; ok && *c; c++)
-		ok = *c > 0x20 && *c < 0x7f;
+		ok = *c > 0x20 && *c < 0x7f && *c != '@';
 	return ok || error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
 			       "%s is no URL that begins with http:// or "
-			       "https://", where);
+			       "https:// and names no user", where);
 }
 
 /*
@@ -209,7 +208,8 @@ static bool find_endpoint(const char **url, struct error *err)
 				 "section of services, which is not read; set "
 				 "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL",
 				 profile_name());
-	return !*url || check_url(*url, "endpoint_url in the profile", err);
+	return !*url ||
+	       profile_check_url(*url, "endpoint_url in the profile", err);
 }
 
 static bool endpoint(const char **url, const char *variable,
@@ -220,7 +220,7 @@ static bool endpoint(const char **url, const char *variable,
 	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
 		*url = profile_variable(variables[i]);
 		if (*url)
-			return check_url(*url, variables[i], err);
+			return profile_check_url(*url, variables[i], err);
 	}
 	return find_endpoint(url, err);
 }

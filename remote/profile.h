@@ -32,12 +32,16 @@ bool profile_get(const char *key, const char **value, struct error *err);
 /* Environment, profile, "us-east-1": letters, digits and '-'. */
 bool profile_region(const char **region, struct error *err);
 
-/*
- * Environment, profile, or NULL for that of AWS.  Begins with http:// or
- * https://, and all of it is printable ASCII.
- */
+/* Environment, profile, or NULL for that of AWS; checked as below. */
 bool profile_endpoint(const char **url, struct error *err);
 bool profile_sts_endpoint(const char **url, struct error *err);
+
+/*
+ * Refuse what is no URL with http:// or https:// in printable ASCII, or one
+ * that names a user.  'where' it was found is for the message, which does not
+ * show the URL.
+ */
+bool profile_check_url(const char *url, const char *where, struct error *err);
 
 /* Forget and wipe what was read. */
 void profile_end(void);

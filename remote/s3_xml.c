@@ -3,6 +3,7 @@
 
 #include <expat.h>
 #include <limits.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -124,6 +125,9 @@ bool s3_xml_parse(const char *xml, size_t len,
 		return error_set_memory(err, sizeof(w));
 	ok = parse(&w, xml, len);
 	XML_ParserFree(w.parser);
+	/* STS answers with secrets. */
+	if (w.text.data)
+		OPENSSL_cleanse(w.text.data, w.text.capacity);
 	buffer_free(&w.text);
 	return ok;
 }

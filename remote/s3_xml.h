@@ -1,5 +1,5 @@
 /*
- * s3_xml.h - the texts in an XML document that S3 answered
+ * s3_xml.h - the texts in an XML document that S3, or STS, answered
  *
  * The document is hostile.  Of XML only elements and their text are taken: a
  * document type, and with it every entity but the five of XML itself, is

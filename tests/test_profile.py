@@ -219,7 +219,7 @@ def test_no_region(tmp_path, region):
 
 
 @pytest.mark.parametrize("url", ["localhost:9000", "ftp://user:pass@x", "http://a b:pass@x",
-                                 "http://a\nx:pass", "HTTP://pass", "http://r\u00fcn:pass"])  # fmt: skip
+                                 "http://a\nx:pass", "https://user:pass@x", "HTTP://pass", "http://r\u00fcn:pass"])  # fmt: skip
 @pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
 def test_no_endpoint(tmp_path, name, url):
     said = read(tmp_path, "@endpoint", **{name: url})
