@@ -415,6 +415,18 @@ POLICIES = [
 ]  # fmt: skip
 
 
+# ---- settings of the AWS tools ----
+
+PROFILES = [
+    b"", b"\n", b"[", b"[]", b"[ default ]\r\n\ta=b", b"[default]\na=\n\n b\n\n c=d\ne=f",
+    b"[default]\n  a=\n b=\n   c", b"[default]\na=b\n\n c", b"[profile a b]\n=", b"[profile]\n:",
+    b"[profile 'a b']\nA:B:C=D", b"[profile \"a b']\nx=y", b"[profile \"]\na=b", b"[a b]\na=b",
+    b"[profiledefault]\na", b"[profile\tdefault]#]\na=\x7f", b"[default]]", b"\xef\xbb\xbf[default]",
+    b"[default]\n\xff=\xff\n\xff = ", b"[default]\na b = c d\nA  B: e", b"  # a\n  [default]\n  a=b",
+    b"[default]\n" + b"".join(b"k%d=\n" % i for i in range(1001)),
+]  # fmt: skip
+
+
 def seeds():
     """(target, seed) of all of them."""
     for target, of in (
@@ -426,6 +438,7 @@ def seeds():
         ("json", JSON),
         ("architecture", ARCHITECTURES),
         ("uri", [*URIS, *POLICIES]),
+        ("profile", PROFILES),
     ):
         yield from ((target, data) for data in of)
     for line in journal_lines():

@@ -20,6 +20,7 @@ sys.path.insert(0, str(PROJECT / "tests"))
 
 import test_architecture  # noqa: E402
 import test_json  # noqa: E402
+import test_profile  # noqa: E402
 import test_safetensors  # noqa: E402
 import zip_cases  # noqa: E402
 import handmade  # noqa: E402
@@ -179,6 +180,10 @@ def of_tables():
     for module, target in ((test_json, "json"), (test_architecture, "architecture")):
         for row in [*module.ACCEPTED, *module.PYTHON_ONLY, *module.REFUSED]:
             yield target, row if isinstance(row, bytes) else row[0]
+    for config, credentials, _ in test_profile.SAME.values():
+        yield from (("profile", text.encode()) for text in (config, credentials))
+    for text, _ in test_profile.REFUSED.values():
+        yield "profile", text.encode()
     for data in rows("test_pickle.c"):
         yield "pickle", data
         yield "torch_stream", data + handmade.MARK
