@@ -306,13 +306,17 @@ static size_t send_more(char *data, size_t size, size_t count, void *user)
 	return len;
 }
 
-/* A connection that was kept turned out to be closed: once more. */
+/*
+ * A connection that was kept turned out to be closed, and libcurl sends the
+ * body over a new one.  The server may have got it before.
+ */
 static int send_again(void *user, curl_off_t offset, int origin)
 {
 	struct transfer *t = user;
 
 	if (origin != SEEK_SET || offset < 0)
 		return CURL_SEEKFUNC_CANTSEEK;
+	t->r->attempts++;
 	t->sent = (uint64_t)offset;
 	return CURL_SEEKFUNC_OK;
 }
