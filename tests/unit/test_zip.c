@@ -625,9 +625,9 @@ static void test_every_changed_byte(void **state)
 
 #define WITH_ARCHIVE(test) \
 	cmocka_unit_test_setup_teardown(test, open_archive, close_archive)
-#define BOTH_WAYS(test) \
-	WITH_ARCHIVE(test), \
+#define WITH_ARCHIVE_FAST(test) \
 	cmocka_unit_test_setup_teardown(test, open_archive_fast, close_archive)
+#define BOTH_WAYS(test) WITH_ARCHIVE(test), WITH_ARCHIVE_FAST(test)
 
 int main(void)
 {
