@@ -223,6 +223,16 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 /* ---- wider values ---- */
 
 /*
+ * Compiled twice, and the processor decides when the program starts.  glibc's
+ * loader can do that.
+ */
+#if defined(__x86_64__) && defined(__GLIBC__) && __has_attribute(target_clones)
+#define FOR_AVX2_TOO __attribute__((target_clones("avx2", "default")))
+#else
+#define FOR_AVX2_TOO
+#endif
+
+/*
  * A first loop counts three things with one comparison each; what exactly is
  * not finite is counted only in the blocks that have such values.  The
  * counters are as wide as the values and no block overflows them.
@@ -245,6 +255,7 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 		counts->positive_inf += positive;                              \
 		counts->negative_inf += (uint64_t)infinite - positive;         \
 	}                                                                      \
+	FOR_AVX2_TOO                                                           \
 	static void count_floats_##bits(struct value_counts *counts,           \
 					const uint##bits##_t *v,               \
 					const struct layout *l)                \
