@@ -102,27 +102,21 @@ static PyObject *import_embedded(const struct restricted_module *module)
 }
 
 /*
- * Keep what start-up made out of every later collection, and turn automatic
- * collections off: there is one after each request.  Returns gc.collect (new),
- * or NULL.
+ * Keep what start-up made out of every later collection.  Returns gc.collect
+ * (new), or NULL.
  */
 static PyObject *take_over_gc(void)
 {
-	PyObject *gc = PyImport_ImportModule("gc"), *result = NULL;
-	static const char *const calls[] = { "disable", "collect", "freeze" };
+	PyObject *gc = PyImport_ImportModule("gc"), *frozen, *collect = NULL;
 
 	if (!gc)
 		return NULL;
-	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		result = PyObject_CallMethod(gc, calls[i], NULL);
-		if (!result)
-			goto done;
-		Py_CLEAR(result);
-	}
-	result = PyObject_GetAttrString(gc, "collect");
-done:
+	frozen = PyObject_CallMethod(gc, "freeze", NULL);
+	if (frozen)
+		collect = PyObject_GetAttrString(gc, "collect");
+	Py_XDECREF(frozen);
 	Py_DECREF(gc);
-	return result;
+	return collect;
 }
 
 /* Import all modules; *answer becomes the last one's answer() (new). */
@@ -303,6 +297,7 @@ static const char *start(PyObject **answer, PyObject **collect)
 	if (PyStatus_Exception(status))
 		return status.err_msg ? status.err_msg
 				      : "Python does not start";
+	PyGC_Disable();	/* there is one collection after each request */
 	if (load_modules(answer))
 		*collect = take_over_gc();
 	if (*collect)
