@@ -69,7 +69,8 @@ bool s3_fetch(const struct s3_place *place, const struct s3_facts *facts,
  * Send all that the reader shows as one object, in parts if it is large.
  * Unless 'replace', nothing is overwritten: *taken says that something has the
  * name, and nothing was sent to it then.  What S3 got is held against what was
- * sent, by MD5; *facts are those of the new object.
+ * sent, by MD5, or byte by byte where S3 tells none; *facts are those of the
+ * new object, its time is when S3 answered.
  */
 bool s3_send(const struct s3_place *place, const struct reader *from,
 	     bool replace, bool *taken, struct s3_facts *facts,
@@ -88,7 +89,8 @@ struct s3_taker {
 
 /*
  * List the keys that begin with place->key ("": all), over all pages; with
- * 'flat' only those without a slash behind it.
+ * 'flat' only those without a slash behind it.  On failure some of them may
+ * have been taken.
  */
 bool s3_list(const struct s3_place *place, bool flat,
 	     const struct s3_taker *taker, struct error *err);

@@ -182,17 +182,15 @@ static bool perform_once(struct s3_request *const *due, size_t count,
 	for (size_t i = 0; i < count; i++)
 		https[i] = due[i]->http;
 	ok = http_perform(https, count, err);
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; i < count; i++)
 		due[i]->http = https[i];
-		due[i]->lost |= https[i].attempts > 1;
-	}
 	free(https);
 	return ok;
 }
 
 static bool prepare(struct s3_request *r, struct error *err)
 {
-	r->lost = r->moved = r->renewed = false;
+	r->moved = r->renewed = false;
 	r->http.method = r->method;
 	r->http.put_headers = put_headers;
 	r->http.context = r;

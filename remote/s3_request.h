@@ -39,8 +39,6 @@ struct s3_request {
 
 	/* The answer. */
 	struct s3_fault fault;
-	bool lost;		/* an earlier attempt may have been carried
-				   out */
 
 	/* For s3_request_perform() only. */
 	struct s3_address address;

@@ -16,7 +16,6 @@ static enum s3_outcome judge(struct s3_sending *s, struct s3_request *r,
 {
 	const char *etag = r->body->md5_hex;
 
-	s->lost |= r->lost;
 	if (!http_is_success(&r->http))
 		return s3_sending_judge(s, r, etag, err);
 	return s3_answer_read_sums(&s->facts, &r->http, err)

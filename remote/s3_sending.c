@@ -104,10 +104,10 @@ enum s3_outcome s3_sending_judge(struct s3_sending *s,
 				 const struct s3_request *r, const char *etag,
 				 struct error *err)
 {
-	bool own = false;
+	bool own;
 
 	if (r->http.status == 412) {
-		if (s->lost && !s3_sending_find(s, &own, etag, err))
+		if (!s3_sending_find(s, &own, etag, err))
 			return S3_FAILED;
 		return own ? S3_SENT : S3_TAKEN;
 	}

@@ -18,8 +18,6 @@ struct s3_sending {
 	const struct s3_place *place;
 	const struct reader *from;
 	bool replace;
-	bool lost;		/* the object may be there already: an answer
-				   was lost */
 	struct s3_facts facts;	/* of the new object */
 };
 
@@ -40,8 +38,9 @@ bool s3_sending_is_passing(const struct s3_request *r);
 void s3_sending_guard(const struct s3_sending *s, struct s3_request *r);
 
 /*
- * What to do after S3 has said no; etag is what the object would have.  If an
- * answer was lost it may be ours that is there.
+ * What to do after S3 has said no; etag is what the object would have.  That
+ * there is an object may mean that it is ours: the answer to an attempt before
+ * was lost, perhaps in libcurl, which tries once more itself.
  */
 enum s3_outcome s3_sending_judge(struct s3_sending *s,
 				 const struct s3_request *r, const char *etag,

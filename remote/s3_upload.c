@@ -217,12 +217,10 @@ static enum s3_outcome judge_gone(struct upload *u, const struct s3_request *r,
 {
 	bool found;
 
-	if (u->s->lost) {
-		if (!s3_sending_find(u->s, &found, u->etag, err))
-			return S3_FAILED;
-		if (found)
-			return S3_SENT;
-	}
+	if (!s3_sending_find(u->s, &found, u->etag, err))
+		return S3_FAILED;
+	if (found)
+		return S3_SENT;
 	s3_request_fail(r, err);
 	return S3_FAILED;
 }
@@ -232,7 +230,6 @@ static enum s3_outcome judge_complete(struct upload *u, struct s3_request *r,
 {
 	struct s3_sending *s = u->s;
 
-	s->lost |= r->lost;
 	if (http_is_success(&r->http) &&
 	    !s3_answer_read_complete(s->facts.etag, &r->fault,
 				     r->http.text.data, r->http.text.len, err))
@@ -260,7 +257,6 @@ static enum s3_outcome complete_once(struct upload *u, struct s3_body *body,
 	    s3_request_perform(&r, 1, err))
 		outcome = judge_complete(u, &r, err);
 	*conflict = s3_request_is_fault(&r, "ConditionalRequestConflict");
-	u->s->lost |= outcome == S3_AGAIN && !*conflict;
 	s3_request_free(&r);
 	return outcome;
 }
@@ -288,7 +284,7 @@ static enum s3_outcome complete(struct upload *u, struct error *err)
 		*err = fault;
 	}
 	buffer_free(&list);
-	return outcome;
+	return again ? S3_FAILED : outcome;
 }
 
 /* As far as that is possible: parts that nobody gives up are paid for. */
