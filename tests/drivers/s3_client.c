@@ -23,7 +23,8 @@
 #include "remote/s3.h"
 #include "remote/s3_body.h"
 
-enum { TIMEOUT_S = 5 };
+/* Of the network; S3_CLIENT_TIMEOUT_S says otherwise. */
+enum { TIMEOUT_S = 30 };
 
 static void print_facts(const char *word, const struct s3_facts *f)
 {
@@ -199,7 +200,11 @@ static bool run(int argc, char **argv, struct error *err)
 
 int main(int argc, char **argv)
 {
-	const struct network_options options = { .timeout_s = TIMEOUT_S };
+	const char *timeout = getenv("S3_CLIENT_TIMEOUT_S");
+	const struct network_options options = {
+		.timeout_s = timeout ? (unsigned)strtoul(timeout, NULL, 10)
+				     : TIMEOUT_S,
+	};
 	struct error err = { 0 };
 	bool ok;
 
