@@ -14,7 +14,7 @@
 #include "base/error.h"
 
 #define S3_XML_DEPTH_LIMIT 16
-#define S3_XML_TEXT_LIMIT (64 << 10)
+#define S3_XML_TEXT_LIMIT (16 << 10)
 
 struct s3_xml_taker {
 	/*

@@ -22,6 +22,7 @@ PARSERS = {
     "architecture": "formats/architecture",
     "answer": "convert/unpickle_answer formats/state_dict formats/keys formats/dtype",
     "journal": "convert/record_parse",
+    "S3": "remote/s3_xml remote/s3_page remote/s3_answer",
     "URI": "remote/uri remote/percent remote/policy_argument",
     "pickle": "formats/pickle formats/pickle_globals formats/pickle_opcodes formats/pickle_values",
 }

@@ -427,6 +427,73 @@ PROFILES = [
 ]  # fmt: skip
 
 
+# ---- what S3 answers ----
+
+
+def s3_object(key, size="12", time="2024-05-01T12:34:56.789Z", etag="&quot;0af1-2&quot;"):
+    return (
+        f"<Contents><Key>{key}</Key><LastModified>{time}</LastModified><ETag>{etag}</ETag>"
+        f"<Size>{size}</Size></Contents>"
+    )
+
+
+def s3_page(*inside, last="<IsTruncated>false</IsTruncated>"):
+    return f"<ListBucketResult>{last}{''.join(inside)}</ListBucketResult>"
+
+
+def error_answer(code, more=""):
+    return f"<Error><Code>{code}</Code><Message>It &lt;failed&gt;</Message>{more}</Error>"
+
+
+def begun(upload_id):
+    root = "InitiateMultipartUploadResult"
+    return f"<{root}><Bucket>b</Bucket><UploadId>{upload_id}</UploadId></{root}>"
+
+
+def completed(etag):
+    root = "CompleteMultipartUploadResult"
+    return f"<{root}><Location>x</Location><ETag>{etag}</ETag></{root}>"
+
+
+S3_MORE = "<IsTruncated>true</IsTruncated>"
+S3_TOKEN = "<NextContinuationToken>{}</NextContinuationToken>"
+S3_CODED = "<EncodingType>url</EncodingType><IsTruncated>false</IsTruncated>"
+S3_HEADERS = (
+    "Content-Length: 12\0Last-Modified: Wed, 01 May 2024 12:34:56 GMT\0"
+    'ETag: "0123456789abcdef0123456789abcdef"\0'
+)
+S3_ANSWERS = [
+    s3_page(), s3_page(s3_object("a")), s3_page(s3_object("a/b"), s3_object("a/c:v1.zip")),
+    s3_page(s3_object("b"), s3_object("a")), s3_page(s3_object("a"), s3_object("a")),
+    s3_page(s3_object("a/b/c")), s3_page(s3_object("a+b%2Fc%0a"), last=S3_CODED),
+    s3_page(s3_object("a%4"), last=S3_CODED), s3_page(s3_object("%ff"), last=S3_CODED),
+    s3_page(s3_object("%00"), last=S3_CODED), s3_page(s3_object("é&amp;&#x1f600;")),
+    s3_page(last=S3_CODED.replace("url", "none")), s3_page(last=S3_MORE),
+    s3_page(last=S3_MORE + S3_TOKEN.format("")),
+    s3_page(s3_object("a"), last=S3_MORE + S3_TOKEN.format("1/x+=")), s3_page(last=S3_TOKEN.format("a") * 2),
+    s3_page(last=""), s3_page(last="<IsTruncated>x</IsTruncated>"),
+    s3_page(last=S3_TOKEN.format("a") + S3_CODED), s3_page("<Contents/>"),
+    s3_page("<Contents><Key>a</Key><Key>b</Key></Contents>"),
+    s3_page("<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes>"),
+    *(s3_page(s3_object("a", size)) for size in ("", "x", "-1", "9" * 19, "9" * 20)),
+    *(s3_page(s3_object("a", time=time)) for time in (
+        "", "2024-05-01T12:34:56Z", "2024-13-01T12:34:56Z", "2024-02-30T12:34:56Z",
+        "1969-05-01T12:34:56Z", "2024-05-01T12:34:56.123456789123Z", "2024-05-01T12:34:56+01:00",
+    )),
+    *(s3_page(s3_object("a", etag=etag)) for etag in ("", "a", '"a"', "a b", "a" * 95, "a" * 96)),
+    error_answer("NoSuchKey"), error_answer("a" * 70), error_answer("", "<Region>eu-west-1</Region>"),
+    error_answer("Malformed", "<Region>" + "r" * 80 + "</Region>"), "<Error/>", "<Error>a<b/>c</Error>",
+    begun("a/b+"), begun(""), begun("i" * 1023), begun("i" * 2000), completed("&quot;a-2&quot;"),
+    completed(""), completed("a" * 200), completed("a b"), "", "<", "<a>" * 17 + "</a>" * 17, "<a:b/>",
+    "<" + "a" * 600 + "/>", "<a>" + "b" * 16385 + "</a>", "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
+    "<?xml version='1.0' encoding='UTF-16'?><a/>", "<Error><Code><![CDATA[a<b]]></Code></Error>",
+    "Wed, 01 May 2024 12:34:56 GMT", "Wed, 01 Xxx 2024 12:34:56 GMT", "We, 01 May 2024 12:34:56 GMT",
+    "2024-05-01T12:34:56.000Z", '"0123456789abcdef0123456789abcdef"', "12345",
+    S3_HEADERS, S3_HEADERS.replace('"', ""), S3_HEADERS.replace("1", "x"), S3_HEADERS[20:],
+    S3_HEADERS + "x-amz-server-side-encryption: aws:kms\0",
+]  # fmt: skip
+
+
 def seeds():
     """(target, seed) of all of them."""
     for target, of in (
@@ -439,6 +506,7 @@ def seeds():
         ("architecture", ARCHITECTURES),
         ("uri", [*URIS, *POLICIES]),
         ("profile", PROFILES),
+        ("s3_xml", [text.encode() for text in S3_ANSWERS]),
     ):
         yield from ((target, data) for data in of)
     for line in journal_lines():
