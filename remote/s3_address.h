@@ -2,8 +2,9 @@
  * s3_address.h - which server has an object, and in which region it is
  *
  * The endpoint is that of s3_begin(), of the profile, or that of AWS for the
- * region and the bucket.  Region and endpoint come from settings, the region
- * also from answers: both are checked.  Any thread may call these.
+ * region and the bucket.  profile.h checks both as far as they come from there;
+ * a region may also come from an answer.  Any thread may call these, but for
+ * the first two.
  */
 #ifndef REMOTE_S3_ADDRESS_H
 #define REMOTE_S3_ADDRESS_H
@@ -14,7 +15,7 @@
 #include "base/memory.h"
 #include "remote/s3.h"
 
-#define S3_REGION_SIZE 64
+#define S3_REGION_SIZE 65
 
 /* Owned; zeroed is none, freeing twice is harmless. */
 struct s3_address {

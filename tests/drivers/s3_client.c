@@ -23,7 +23,7 @@
 #include "remote/s3.h"
 #include "remote/s3_body.h"
 
-/* Of the network; S3_CLIENT_TIMEOUT_S says otherwise. */
+/* As the programs' options are S3_CLIENT_TIMEOUT_S and S3_CLIENT_ENDPOINT. */
 enum { TIMEOUT_S = 30 };
 
 static void print_facts(const char *word, const struct s3_facts *f)
@@ -202,6 +202,7 @@ int main(int argc, char **argv)
 {
 	const char *timeout = getenv("S3_CLIENT_TIMEOUT_S");
 	const struct network_options options = {
+		.endpoint_url = getenv("S3_CLIENT_ENDPOINT"),
 		.timeout_s = timeout ? (unsigned)strtoul(timeout, NULL, 10)
 				     : TIMEOUT_S,
 	};
