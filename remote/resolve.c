@@ -10,8 +10,8 @@
 #include "base/text.h"
 #include "remote/latest.h"
 #include "remote/local_path.h"
+#include "remote/object.h"
 #include "remote/policy.h"
-#include "remote/s3.h"
 
 #define LEGACY_SUFFIX ".mpt"
 #define NO_NETWORK "this build of the program does not use the network"
@@ -41,6 +41,19 @@ static bool copy(char **copied, const char *text, struct error *err)
 {
 	*copied = strdup(text);
 	return *copied || error_set_memory(err, strlen(text) + 1);
+}
+
+/* The path that objects have in the programs. */
+static bool object_path(char **path, const struct uri *u, struct error *err)
+{
+	struct buffer out = { 0 };
+	bool ok = buffer_print(&out, err, S3_SCHEME "%s/%s", u->bucket,
+			       u->name) && buffer_terminate(&out, err);
+
+	if (!ok)
+		buffer_free(&out);
+	*path = out.data;
+	return ok;
 }
 
 /*
@@ -280,9 +293,6 @@ static bool check_file(const struct resolved *r, struct remarks *remarks,
 
 static bool check_key(const char *key, struct error *err)
 {
-	if (!*key)
-		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
-				 "no key follows the bucket");
 	if (text_ends_in(key, BUNDLE_ZIP_SUFFIX))
 		return true;
 	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET, "%s",
@@ -333,12 +343,17 @@ bool resolve_uri(struct resolved *r, const char *text,
 
 /* ---- operands ---- */
 
+/* The path of what is no class and no policy. */
+static bool find_path(char **path, const struct uri *u, struct error *err)
+{
+	return u->scheme == URI_S3 ? object_path(path, u, err)
+				   : local_path_expand(path, u->name, err);
+}
+
 static bool find_operand(char **path, const struct uri *u, struct error *err)
 {
-	if (u->scheme == URI_FILE)
-		return local_path_expand(path, u->name, err);
-	if (u->scheme == URI_S3)
-		return fault_network(err, "it lies on S3");
+	if (u->scheme == URI_FILE || u->scheme == URI_S3)
+		return find_path(path, u, err);
 	if (u->scheme == URI_MOCK || policy_class(u))
 		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
 				 "a class, without a checkpoint to look at");
@@ -381,19 +396,6 @@ bool resolve_operand(char **path, const char *text, struct error *err)
 	return ok;
 }
 
-static bool print_object(char **path, const struct uri *u, struct error *err)
-{
-	struct buffer text = { 0 };
-	bool ok = buffer_print(&text, err, S3_SCHEME "%s/%s", u->bucket,
-			       u->name) &&
-		  buffer_terminate(&text, err);
-
-	if (!ok)
-		buffer_free(&text);
-	*path = text.data;
-	return ok;
-}
-
 bool resolve_source(char **path, const char *text, struct error *err)
 {
 	struct uri u = { 0 };
@@ -403,12 +405,11 @@ bool resolve_source(char **path, const char *text, struct error *err)
 	if (uri_is_plain_path(text))
 		return copy(path, text, err);
 	ok = uri_parse(&u, text, err);
-	if (ok && ((u.scheme != URI_FILE && u.scheme != URI_S3) || u.latest))
+	if (ok && (u.scheme == URI_MOCK || u.scheme == URI_POLICY || u.latest))
 		ok = error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
 			       "this names a bundle or a class, where a file "
 			       "or a folder is wanted");
-	ok = ok && (u.scheme == URI_S3 ? print_object(path, &u, err)
-				       : local_path_expand(path, u.name, err));
+	ok = ok && find_path(path, &u, err);
 	uri_free(&u);
 	return ok || error_for(err, text);
 }

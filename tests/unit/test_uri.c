@@ -59,6 +59,8 @@ static const struct {
 	  false, "s3://bucket/a/b:v1.zip" },
 	{ "s3://b.u-c_k3t/a%20b + c//d", URI_S3, "b.u-c_k3t", "a%20b + c//d",
 	  false, false, "s3://b.u-c_k3t/a%20b + c//d" },
+	{ "s3://bucket/runs/", URI_S3, "bucket", "runs/", false, false,
+	  "s3://bucket/runs/" },
 	{ "s3://bucket/runs/:latest", URI_S3, "bucket", "runs", false, true,
 	  "s3://bucket/runs:latest" },
 	{ "s3://bucket", URI_S3, "bucket", "", false, false, "s3://bucket/" },
