@@ -10,6 +10,9 @@
 #include "base/options.h"
 #include "inspect/answer.h"
 #include "inspect/verb.h"
+#include "remote/http.h"
+#include "remote/network.h"
+#include "remote/stats_server.h"
 
 enum exit_status {
 	EXIT_GOOD = 0, EXIT_BAD = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3,
@@ -41,6 +44,13 @@ static const struct option_spec source_specs[] = {
 
 /* Options of all verbs. */
 static const struct option_spec common_specs[] = {
+	{ "endpoint-url", 0, OPTION_TEXT, REQUEST_FIELD(network.endpoint_url),
+	  0, 0, "URL", "where S3 is, if not at AWS" },
+	{ "network-timeout", 0, OPTION_COUNT, REQUEST_FIELD(network.timeout_s),
+	  1, 3600, "SECONDS",
+	  "give up on a connection that stalls for so long (default 60)" },
+	{ "stats-server", 0, OPTION_TEXT, REQUEST_FIELD(stats_server), 0, 0,
+	  "URL", "ask this server for policies that are not here" },
 	{ "json", 0, OPTION_FLAG, REQUEST_FIELD(json), 0, 0, NULL,
 	  "print one JSON document" },
 	{ "help", 'h', OPTION_FLAG, REQUEST_FIELD(help), 0, 0, NULL,
@@ -128,8 +138,8 @@ static void print_verb_help(const struct verb *verb,
 
 static void print_version(void)
 {
-	printf("mpt-inspect %s\nzlib %s\ncJSON %s\n", MPT_VERSION,
-	       zlibVersion(), json_version());
+	printf("mpt-inspect %s\nzlib %s\ncJSON %s\n%s\n", MPT_VERSION,
+	       zlibVersion(), json_version(), http_version());
 }
 
 static int fail_printing(void)
@@ -219,18 +229,32 @@ static int fail(const struct error *err)
 	return err->kind == ERROR_MEMORY ? EXIT_USAGE : EXIT_BAD;
 }
 
-static int run(const struct verb *verb, const struct request *r)
+static int answer_request(const struct verb *verb, const struct request *r)
 {
 	struct answer answer = { 0 };
 	struct error err = { 0 };
 	int status;
 
-	interrupt_catch();
 	if (verb->run(r, &answer, &err) && answer_is_whole(&answer, &err))
 		status = print_answer(&answer);
 	else
 		status = fail(&err);
 	answer_free(&answer);
+	return status;
+}
+
+static int run(const struct verb *verb, const struct request *r)
+{
+	struct error err = { 0 };
+	int status;
+
+	interrupt_catch();
+	if (network_begin(&r->network, &err) &&
+	    stats_server_begin(r->stats_server, &err))
+		status = answer_request(verb, r);
+	else
+		status = fail_usage(&err, verb);
+	network_end();
 	return status;
 }
 
@@ -253,7 +277,8 @@ static int run_verb(const struct verb *verb, int argc, char **argv)
 {
 	struct option_spec specs_of_verb[OPTIONS_MOST];
 	struct option_table table = gather_options(verb, specs_of_verb);
-	struct request r = { .source = source_defaults };
+	struct request r = { .source = source_defaults,
+			     .network.timeout_s = NETWORK_TIMEOUT_S };
 	struct error err = { 0 };
 	int status;
 

@@ -98,6 +98,8 @@ static void put_name(struct json_writer *w, const struct bundle_name *name)
 
 static const char *kind_of(const struct resolved *r)
 {
+	if (r->unseen)
+		return "unknown";
 	if (!r->exists)
 		return "nothing";
 	return r->folder ? "folder" : "file";
@@ -117,6 +119,7 @@ static void put_uri(struct json_writer *w, const struct inquiry *q)
 	} else if (u->scheme == URI_S3) {
 		json_put_string(w, "bucket", u->bucket);
 		json_put_string(w, "key", u->name);
+		json_put_string(w, "kind", kind_of(r));
 	} else {
 		json_put_string(w, "class_path", u->name);
 	}

@@ -14,6 +14,7 @@
 #include "base/options.h"
 #include "inspect/answer.h"
 #include "inspect/source.h"
+#include "remote/network.h"
 
 struct request {
 	bool json, help;
@@ -21,6 +22,8 @@ struct request {
 	bool stats;		/* show */
 	const char *epoch, *data_dir;	/* resolve; or NULL */
 	struct source_options source;	/* show, keys, diff */
+	struct network_options network;
+	const char *stats_server;	/* or NULL */
 	struct option_list operands;
 };
 

@@ -1,8 +1,9 @@
-/* latest.c - list one folder as the framework does */
+/* latest.c - list one folder, or one prefix, as the framework does */
 #include "remote/latest.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -10,13 +11,20 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/text.h"
+#include "remote/object.h"
+#include "remote/s3.h"
+
+/* Of a listing of S3 the framework reads one page. */
+#define PAGE_KEYS 1000
 
 struct search {
 	struct latest *best;
 	const char *folder;
+	const char *bucket;		/* on S3 */
 	struct unlisted_tally tally;
 	struct error unreadable;	/* the first */
 	size_t unreadable_count;
+	uint64_t keys, best_key;	/* there: so many, and which is best */
 	struct error *err;
 };
 
@@ -47,6 +55,7 @@ static void take(struct search *s, const char *path, const struct listed *seen)
 	best->tie = same ? best->path : NULL;
 	best->path = path;
 	best->seen = *seen;
+	s->best_key = s->keys;
 }
 
 /*
@@ -120,6 +129,59 @@ static bool read_folder(struct search *s)
 	return ok;
 }
 
+static bool visit_key(void *to, const char *key, const struct s3_facts *facts,
+		      struct error *err)
+{
+	struct search *s = to;
+	struct error fault = { 0 };
+	struct listed seen;
+	const char *path;
+
+	s->keys++;
+	if (!text_ends_in(key, BUNDLE_ZIP_SUFFIX))
+		return true;
+	path = object_join(&s->best->arena, s->bucket, key, err);
+	if (!path)
+		return false;
+	if (!listed_take_object(&seen, path, facts->nbytes,
+				facts->modified.tv_sec, &fault))
+		return count_fault(s, &fault);
+	if (seen.unlisted == LISTED)
+		take(s, path, &seen);
+	return true;
+}
+
+static bool list_prefix(struct search *s)
+{
+	const struct s3_taker taker = { visit_key, s };
+	const char *folder = s->folder;
+	const char *slash = text_ends_in(folder, "/") ? "" : "/";
+	struct buffer slashed = { 0 };
+	struct object_name prefix;
+	bool ok = buffer_print(&slashed, s->err, "%s%s", folder, slash) &&
+		  buffer_terminate(&slashed, s->err) &&
+		  object_split(&prefix, slashed.data, s->err);
+
+	s->bucket = prefix.bucket;
+	ok = ok && (s3_list(&prefix.place, true, &taker, s->err) ||
+		    error_in(s->err, folder, NULL));
+	buffer_free(&slashed);
+	return ok;
+}
+
+static void remark_page(const struct search *s, struct remarks *remarks)
+{
+	struct error *r;
+
+	if (s->best_key <= PAGE_KEYS)
+		return;
+	r = remarks_add(remarks);
+	error_set(r, ERROR_LIMIT, ERROR_NO_OFFSET, "%" PRIu64 " keys are "
+		  "listed before it, and the framework reads the first %d of a "
+		  "prefix only", s->best_key - 1, PAGE_KEYS);
+	error_in(r, s->best->path, NULL);
+}
+
 static void remark_unreadable(const struct search *s, struct remarks *remarks)
 {
 	struct error *r;
@@ -144,6 +206,7 @@ static void remark(const struct search *s, struct remarks *remarks)
 
 	if (best->tie)
 		listed_set_tie(remarks_add(remarks), best->path, best->tie);
+	remark_page(s, remarks);
 	remark_unreadable(s, remarks);
 	for (int k = LISTED + 1; k < UNLISTED_COUNT; k++)
 		if (s->tally.counts[k] > 0)
@@ -157,7 +220,7 @@ bool latest_find(struct latest *l, const char *folder,
 	struct search s = { .best = l, .folder = folder, .err = err };
 
 	*l = (struct latest){ 0 };
-	if (!read_folder(&s)) {
+	if (!(object_is_path(folder) ? list_prefix : read_folder)(&s)) {
 		latest_free(l);
 		return false;
 	}

@@ -1,7 +1,8 @@
 /*
  * latest.h - the bundle of a folder that ":latest" loads
  *
- * Names in the folder are hostile.  Zeroed is none; freeing twice is harmless.
+ * The folder may be a prefix on S3 (object.h): then what lies right below it
+ * counts.  Names are hostile.  Zeroed is none; freeing twice is harmless.
  */
 #ifndef REMOTE_LATEST_H
 #define REMOTE_LATEST_H
@@ -21,8 +22,8 @@ struct latest {
 };
 
 /*
- * List a folder.  Bundles that the framework's listing does not see, what
- * cannot be looked at, and a tie become remarks.
+ * List a folder.  Bundles that the framework's listing does not see or may not
+ * see, what cannot be looked at, and a tie become remarks.
  */
 bool latest_find(struct latest *l, const char *folder,
 		 struct remarks *remarks, struct error *err);

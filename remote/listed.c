@@ -15,6 +15,7 @@ static const char *const reasons[UNLISTED_COUNT] = {
 	[UNLISTED_NO_EPOCH] = "the name does not end in :v and an epoch",
 	[UNLISTED_HIDDEN] = "the run's name has a dot, so the framework does "
 			    "not see a folder of it; a zip of it is seen",
+	[UNLISTED_ON_S3] = "a folder on S3: there, a bundle is a zip",
 };
 
 const char *unlisted_reason(enum unlisted unlisted)
@@ -69,6 +70,17 @@ bool listed_look(struct listed *l, const char *path, const char *name,
 	if (l->unlisted == LISTED && !l->name.has_epoch)
 		l->unlisted = folder && bundle_folder_hidden(name) ?
 			      UNLISTED_HIDDEN : UNLISTED_NO_EPOCH;
+	return true;
+}
+
+bool listed_take_object(struct listed *l, const char *path, uint64_t nbytes,
+			time_t modified, struct error *err)
+{
+	*l = (struct listed){ .modified = modified, .nbytes = nbytes };
+	if (!bundle_parse_name(&l->name, file_base_name(path), false, err))
+		return error_in(err, path, NULL);
+	if (!l->name.has_epoch)
+		l->unlisted = UNLISTED_NO_EPOCH;
 	return true;
 }
 

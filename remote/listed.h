@@ -3,8 +3,9 @@
  *
  * That looks into one folder, and takes: folders with policy_spec.json, and
  * files *.zip, whose name without its last suffix ends in ":v" and digits.  So
- * a folder is not seen if its run has a dot in its name.  The latest is the one
- * with the highest epoch, whatever its run and its time.
+ * a folder is not seen if its run has a dot in its name.  Of a prefix on S3 it
+ * takes the archives right below it.  The latest is the one with the highest
+ * epoch, whatever its run and its time.
  *
  * Names are hostile.  Nothing is opened.
  */
@@ -22,7 +23,9 @@
 /* Why the framework does not see a bundle that is there. */
 enum unlisted {
 	LISTED,			/* it does */
-	UNLISTED_NO_SPEC, UNLISTED_NO_EPOCH, UNLISTED_HIDDEN, UNLISTED_COUNT
+	UNLISTED_NO_SPEC, UNLISTED_NO_EPOCH, UNLISTED_HIDDEN,
+	UNLISTED_ON_S3,		/* a folder there */
+	UNLISTED_COUNT
 };
 
 struct listed {
@@ -39,6 +42,10 @@ struct listed {
  */
 bool listed_look(struct listed *l, const char *path, const char *name,
 		 bool folder, struct error *err);
+
+/* The same for an object, of which S3 has told what there is to know. */
+bool listed_take_object(struct listed *l, const char *path, uint64_t nbytes,
+			time_t modified, struct error *err);
 
 /*
  * By epoch, then by run and path: of two with one epoch the later is taken

@@ -59,6 +59,22 @@ bool object_split(struct object_name *name, const char *path,
 	return true;
 }
 
+char *object_join(struct arena *a, const char *bucket, const char *key,
+		  struct error *err)
+{
+	size_t scheme = sizeof(S3_SCHEME) - 1, n = strlen(bucket);
+	size_t key_size = strlen(key) + 1;
+	char *path = arena_array(a, scheme + n + 1 + key_size, 1, err);
+
+	if (!path)
+		return NULL;
+	memcpy(path, S3_SCHEME, scheme);
+	memcpy(path + scheme, bucket, n);
+	path[scheme + n] = '/';
+	memcpy(path + scheme + n + 1, key, key_size);
+	return path;
+}
+
 const char *object_spill_folder(void)
 {
 	const char *folder = getenv("TMPDIR");

@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "remote/s3.h"
 
 bool object_is_path(const char *path);
@@ -27,6 +28,10 @@ struct object_name {
 
 /* Take the path of an object apart.  *name must not move afterwards. */
 bool object_split(struct object_name *name, const char *path,
+		  struct error *err);
+
+/* The path of an object, in the arena. */
+char *object_join(struct arena *a, const char *bucket, const char *key,
 		  struct error *err);
 
 /*

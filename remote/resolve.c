@@ -12,22 +12,16 @@
 #include "remote/local_path.h"
 #include "remote/object.h"
 #include "remote/policy.h"
+#include "remote/s3.h"
+#include "remote/stats_server.h"
 
 #define LEGACY_SUFFIX ".mpt"
-#define NO_NETWORK "this build of the program does not use the network"
-
 static void remark(struct remarks *remarks, const char *path, const char *why)
 {
 	struct error *r = remarks_add(remarks);
 
 	error_set(r, ERROR_USAGE, ERROR_NO_OFFSET, "%s", why);
 	error_in(r, path, NULL);
-}
-
-static bool fault_network(struct error *err, const char *why)
-{
-	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-			 "%s, and " NO_NETWORK, why);
 }
 
 static bool is_folder(const char *path)
@@ -137,14 +131,40 @@ static void move(struct resolved *r, struct uri *u)
 	*u = (struct uri){ 0 };
 }
 
+/* Does the key say of itself that it is that of a checkpoint? */
+static bool tells_kind(const char *key)
+{
+	struct error too_big = { 0 };
+	struct bundle_name name;
+
+	return text_ends_in(key, BUNDLE_ZIP_SUFFIX) ||
+	       text_ends_in(key, LEGACY_SUFFIX) ||
+	       !bundle_parse_name(&name, file_base_name(key), true,
+				  &too_big) ||
+	       name.has_epoch;
+}
+
+/* Replace the URI of a prefix by that of the latest bundle right below it. */
+static bool take_latest_key(struct resolved *r, struct uri *u,
+			    struct remarks *remarks, struct error *err)
+{
+	char *path = NULL;
+	bool tie, ok = object_path(&path, u, err) &&
+		       take_latest(&path, true, &tie, remarks, err) &&
+		       uri_parse(&r->uri, path, err);
+
+	r->exists = ok;
+	free(path);
+	return ok;
+}
+
 static bool resolve_s3(struct resolved *r, struct uri *u, const char *data_dir,
 		       struct remarks *remarks, struct error *err)
 {
 	(void)data_dir;
-	(void)remarks;
-	if (u->latest)
-		return fault_network(err, "which of them is the latest only S3 "
-				     "can tell");
+	/* Of a bucket only what is asked for is listed. */
+	if (u->latest || (u->name[0] && !tells_kind(u->name)))
+		return take_latest_key(r, u, remarks, err);
 	move(r, u);
 	return true;
 }
@@ -162,15 +182,49 @@ static bool resolve_mock(struct resolved *r, struct uri *u,
 
 /* ---- policies ---- */
 
+typedef bool (*resolver)(struct resolved *r, struct uri *u,
+			 const char *data_dir, struct remarks *remarks,
+			 struct error *err);
+
+/* Below, as policies become what the others resolve. */
+static const resolver resolvers[URI_SCHEME_COUNT];
+
 static bool fault_policy(const struct uri *u, struct error *err)
 {
-	if (u->is_id)
-		return fault_network(err, "what a policy's id means only the "
-				     "stats server can tell");
-	return fault_network(err, "neither a built-in policy, nor a class with "
-			     "its modules, nor a run in the data folder "
-			     "(DATA_DIR, --data-dir): the stats server may "
-			     "know it");
+	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET, "%s "
+			 "(--stats-server)", u->is_id ?
+			 "what a policy's id means only the stats server can "
+			 "tell" :
+			 "neither a built-in policy, nor a class with its "
+			 "modules, nor a run in the data folder (DATA_DIR, "
+			 "--data-dir): the stats server may know it");
+}
+
+/* Ask the stats server, once: what it names must be no policy again. */
+static bool ask_stats_server(struct uri *found, const struct uri *u,
+			     struct error *err)
+{
+	struct error fault = { 0 };
+	char *text = NULL;
+	bool ok;
+
+	*found = (struct uri){ 0 };
+	if (!stats_server_is_known())
+		return fault_policy(u, err);
+	if (!stats_server_find(&text, u, err))
+		return false;
+	ok = uri_parse(found, text, &fault);
+	if (ok && (found->bare || found->scheme == URI_POLICY)) {
+		error_set(&fault, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+			  "neither a file nor an object nor a class");
+		uri_free(found);
+		ok = false;
+	}
+	if (!ok)
+		error_set(err, fault.kind, ERROR_NO_OFFSET, "the stats server "
+			  "names \"%.150s\": %.200s", text, fault.reason);
+	free(text);
+	return ok;
 }
 
 /* The framework takes a name with a dot for a class. */
@@ -189,30 +243,55 @@ static bool remark_class(const struct uri *u, const char *data_dir,
 	return true;
 }
 
+static bool resolve_class(struct resolved *r, const struct uri *u,
+			  const char *class_path, const char *data_dir,
+			  struct remarks *remarks, struct error *err)
+{
+	r->uri.scheme = URI_MOCK;
+	return copy(&r->uri.name, class_path, err) &&
+	       remark_class(u, data_dir, remarks, err);
+}
+
+static bool resolve_run(struct resolved *r, const struct uri *u,
+			const char *path, struct remarks *remarks,
+			struct error *err)
+{
+	if (!resolve_path(r, path, !u->has_version, remarks, err))
+		return false;
+	if (u->has_version && !r->folder)
+		remark(remarks, path, "an archive, which the framework does "
+		       "not look for here: it would ask the stats server");
+	return true;
+}
+
 static bool resolve_policy(struct resolved *r, struct uri *u,
 			   const char *data_dir, struct remarks *remarks,
 			   struct error *err)
 {
 	const char *class_path = policy_class(u);
+	struct uri found = { 0 };
 	char *path = NULL;
 	bool ok;
 
-	if (class_path) {
-		r->uri.scheme = URI_MOCK;
-		return copy(&r->uri.name, class_path, err) &&
-		       remark_class(u, data_dir, remarks, err);
-	}
-	if (u->is_id)
-		return fault_policy(u, err);
-	ok = policy_find_local(&path, u, data_dir, err) &&
-	     (path || fault_policy(u, err)) &&
-	     resolve_path(r, path, !u->has_version, remarks, err);
-	if (ok && u->has_version && !r->folder)
-		remark(remarks, path, "an archive, which the framework does "
-		       "not look for here: it would ask the stats server");
+	if (class_path)
+		return resolve_class(r, u, class_path, data_dir, remarks, err);
+	if (!u->is_id && !policy_find_local(&path, u, data_dir, err))
+		return false;
+	if (path)
+		ok = resolve_run(r, u, path, remarks, err);
+	else
+		ok = ask_stats_server(&found, u, err) &&
+		     resolvers[found.scheme](r, &found, data_dir, remarks,
+					     err);
+	uri_free(&found);
 	free(path);
 	return ok;
 }
+
+static const resolver resolvers[URI_SCHEME_COUNT] = {
+	[URI_FILE] = resolve_file, [URI_S3] = resolve_s3,
+	[URI_MOCK] = resolve_mock, [URI_POLICY] = resolve_policy,
+};
 
 /* ---- other epochs ---- */
 
@@ -246,6 +325,7 @@ static bool take_epoch(struct resolved *r, uint64_t epoch, struct error *err)
 	}
 	free(r->uri.name);
 	r->uri.name = name.data;
+	r->exists = false;
 	if (r->uri.scheme == URI_FILE)
 		look(r);
 	return take_name(r, err);
@@ -291,39 +371,80 @@ static bool check_file(const struct resolved *r, struct remarks *remarks,
 	return spec != NULL;
 }
 
-static bool check_key(const char *key, struct error *err)
+/* One that cannot be looked at may be there all the same. */
+static bool remark_unseen(struct resolved *r, const char *path,
+			  const struct error *fault, struct remarks *remarks,
+			  struct error *err)
 {
-	if (text_ends_in(key, BUNDLE_ZIP_SUFFIX))
-		return true;
-	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET, "%s",
-			 text_ends_in(key, LEGACY_SUFFIX) ?
-			 "a legacy checkpoint, which the loader refuses: get "
-			 "it, and convert it with \"mpt-convert FILE -o "
-			 "FOLDER\"" :
-			 "a bundle on S3 is an archive, and its key ends in "
-			 ".zip");
+	struct error *seen;
+
+	if (fault->kind == ERROR_MEMORY || fault->kind == ERROR_INTERRUPTED) {
+		*err = *fault;
+		return false;
+	}
+	r->unseen = true;
+	remarks->bad = true;
+	seen = remarks_add(remarks);
+	error_set(seen, fault->kind, ERROR_NO_OFFSET, "whether it is there was "
+		  "not seen: %.400s", fault->reason);
+	error_in(seen, path, NULL);
+	return true;
 }
 
-static bool check(const struct resolved *r, struct remarks *remarks,
+static bool look_at_key(struct resolved *r, struct remarks *remarks,
+			struct error *err)
+{
+	struct error fault = { 0 };
+	char *path = NULL;
+	mode_t mode;
+	bool ok = object_path(&path, &r->uri, err);
+
+	if (ok && !object_look_or_file(path, &mode, &fault)) {
+		ok = remark_unseen(r, path, &fault, remarks, err);
+	} else if (ok) {
+		r->exists = mode != 0;
+		remarks->bad |= !r->exists;
+		if (!r->exists)
+			remark(remarks, path, "nothing is there");
+	}
+	free(path);
+	return ok;
+}
+
+static bool check_key(struct resolved *r, struct remarks *remarks,
+		      struct error *err)
+{
+	const struct uri *u = &r->uri;
+
+	if (text_ends_in(u->name, LEGACY_SUFFIX))
+		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+				 "a legacy checkpoint, which the loader "
+				 "refuses: convert it with \"mpt-convert "
+				 S3_SCHEME "%s/%.250s -o FOLDER\"", u->bucket,
+				 u->name);
+	if (!u->name[0])
+		return error_set(err, ERROR_USAGE, ERROR_NO_OFFSET,
+				 "a whole bucket: with :latest behind it, it "
+				 "is the latest bundle right below");
+	if (!text_ends_in(u->name, BUNDLE_ZIP_SUFFIX))
+		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+				 "a bundle on S3 is an archive, and its key "
+				 "ends in .zip");
+	return r->exists || look_at_key(r, remarks, err);
+}
+
+static bool check(struct resolved *r, struct remarks *remarks,
 		  struct error *err)
 {
 	if (r->uri.scheme == URI_FILE)
 		return check_file(r, remarks, err);
-	return r->uri.scheme != URI_S3 || check_key(r->uri.name, err);
+	return r->uri.scheme != URI_S3 || check_key(r, remarks, err);
 }
-
-typedef bool (*resolver)(struct resolved *r, struct uri *u,
-			 const char *data_dir, struct remarks *remarks,
-			 struct error *err);
 
 bool resolve_uri(struct resolved *r, const char *text,
 		 const struct resolve_options *options,
 		 struct remarks *remarks, struct error *err)
 {
-	static const resolver resolvers[URI_SCHEME_COUNT] = {
-		[URI_FILE] = resolve_file, [URI_S3] = resolve_s3,
-		[URI_MOCK] = resolve_mock, [URI_POLICY] = resolve_policy,
-	};
 	struct uri u;
 	bool ok;
 
@@ -350,15 +471,29 @@ static bool find_path(char **path, const struct uri *u, struct error *err)
 				   : local_path_expand(path, u->name, err);
 }
 
-static bool find_operand(char **path, const struct uri *u, struct error *err)
+/* *latest: the path is that of the folder in which the bundle is. */
+static bool find_operand(char **path, struct uri *u, bool *latest,
+			 struct error *err)
 {
+	*latest = u->latest;
+	if (u->scheme == URI_POLICY && !policy_class(u)) {
+		struct uri found;
+
+		if (!u->is_id && !policy_find_local(path, u, NULL, err))
+			return false;
+		*latest = !u->has_version;
+		if (*path)
+			return true;
+		if (!ask_stats_server(&found, u, err))
+			return false;
+		uri_free(u);
+		*u = found;
+		*latest = u->latest;
+	}
 	if (u->scheme == URI_FILE || u->scheme == URI_S3)
 		return find_path(path, u, err);
-	if (u->scheme == URI_MOCK || policy_class(u))
-		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-				 "a class, without a checkpoint to look at");
-	return policy_find_local(path, u, NULL, err) &&
-	       (*path || fault_policy(u, err));
+	return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+			 "a class, without a checkpoint to look at");
 }
 
 /* A program that is to look at one bundle must not guess which. */
@@ -378,13 +513,13 @@ bool resolve_operand(char **path, const char *text, struct error *err)
 {
 	struct remarks remarks = { 0 };
 	struct uri u = { 0 };
-	bool ok, tie = false;
+	bool ok, latest, tie = false;
 
 	*path = NULL;
 	if (uri_is_plain_path(text))
 		return copy(path, text, err);
-	ok = uri_parse(&u, text, err) && find_operand(path, &u, err);
-	if (ok && (u.latest || (u.scheme == URI_POLICY && !u.has_version)))
+	ok = uri_parse(&u, text, err) && find_operand(path, &u, &latest, err);
+	if (ok && latest)
 		ok = take_latest(path, true, &tie, &remarks, err) &&
 		     check_certain(&remarks, tie, err);
 	uri_free(&u);

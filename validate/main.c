@@ -7,6 +7,9 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "formats/json.h"
+#include "remote/http.h"
+#include "remote/network.h"
+#include "remote/stats_server.h"
 #include "validate/batch.h"
 #include "validate/find.h"
 #include "validate/rules.h"
@@ -27,6 +30,7 @@ static void print_help(void)
 	      "  mpt-validate run:v5             a bundle folder\n"
 	      "  mpt-validate run:v5.zip         a zip of one\n"
 	      "  mpt-validate bundles            a whole tree\n"
+	      "  mpt-validate s3://bucket/runs   the zips below a prefix on S3\n"
 	      "  mpt-validate -q -- \"$@\"         a gate: silent when good\n"
 	      "\n"
 	      "In a tree, bundles are the folders with policy_spec.json or an\n"
@@ -40,8 +44,8 @@ static void print_help(void)
 
 static void print_version(void)
 {
-	printf("mpt-validate %s\nzlib %s\ncJSON %s\n", MPT_VERSION,
-	       zlibVersion(), json_version());
+	printf("mpt-validate %s\nzlib %s\ncJSON %s\n%s\n", MPT_VERSION,
+	       zlibVersion(), json_version(), http_version());
 #ifdef _OPENMP
 	printf("OpenMP %d\n", _OPENMP);
 #endif
@@ -69,7 +73,7 @@ static int finish_printing(void)
 }
 
 /* Find, judge, report.  False if that could not be done. */
-static bool run(const struct settings *s, int *status, struct error *err)
+static bool check_bundles(const struct settings *s, int *status, struct error *err)
 {
 	struct candidates candidates = { 0 };
 	struct totals totals = { 0 };
@@ -89,6 +93,16 @@ static bool run(const struct settings *s, int *status, struct error *err)
 	ok = true;
 done:
 	find_free(&candidates);
+	return ok;
+}
+
+static bool run(const struct settings *s, int *status, struct error *err)
+{
+	bool ok = network_begin(&s->network, err) &&
+		  stats_server_begin(s->stats_server, err) &&
+		  check_bundles(s, status, err);
+
+	network_end();
 	return ok;
 }
 

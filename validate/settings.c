@@ -50,6 +50,13 @@ static const struct option_spec specs[] = {
 	  "leave out a rule; may be given again and again" },
 	{ "warnings-as-errors", 0, OPTION_FLAG, FIELD(warnings_as_errors), 0, 0,
 	  NULL, "take warnings for errors" },
+	{ "endpoint-url", 0, OPTION_TEXT, FIELD(network.endpoint_url), 0, 0,
+	  "URL", "where S3 is, if not at AWS" },
+	{ "network-timeout", 0, OPTION_COUNT, FIELD(network.timeout_s), 1,
+	  3600, "SECONDS",
+	  "give up on a connection that stalls for so long (default 60)" },
+	{ "stats-server", 0, OPTION_TEXT, FIELD(stats_server), 0, 0, "URL",
+	  "ask this server for policies that are not here" },
 	{ "list-rules", 0, OPTION_FLAG, FIELD(list_rules), 0, 0, NULL,
 	  "print the rules that a bundle is held to, and exit" },
 	{ "help", 'h', OPTION_FLAG, FIELD(help), 0, 0, NULL,
@@ -163,7 +170,7 @@ static bool check(struct settings *s, struct error *err)
 bool settings_parse(struct settings *s, int argc, char **argv,
 		    struct error *err)
 {
-	*s = (struct settings){ 0 };
+	*s = (struct settings){ .network.timeout_s = NETWORK_TIMEOUT_S };
 	if (options_parse(&settings_options, s, &s->operands, argc, argv,
 			  err) &&
 	    check(s, err) && set_rules(s, err) && read_names(s, err))

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "remote/network.h"
 #include "validate/rules.h"
 
 struct settings {
@@ -24,6 +25,8 @@ struct settings {
 	struct option_list disable;	/* ids of rules */
 	unsigned jobs;		/* 0: as many as are allowed */
 	unsigned color, progress;	/* enum console_color, _progress */
+	struct network_options network;
+	const char *stats_server;	/* or NULL */
 
 	/* Filled in after parsing. */
 	struct rules_options rules;	/* of the options above */
