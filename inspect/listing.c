@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/interrupt.h"
 #include "base/path_stack.h"
+#include "remote/object.h"
 
 /* ---- one bundle ---- */
 
@@ -72,11 +73,26 @@ static bool measure(const char *path, uint64_t *nbytes, struct error *err)
 	return ok;
 }
 
+static bool look_at_object(struct listing_entry *e, const struct candidate *c,
+			   struct error *err)
+{
+	if (!listed_take_object(&e->seen, c->path, c->nbytes, c->modified,
+				err))
+		return false;
+	e->seen.folder = c->folder;
+	if (c->folder)
+		e->seen.unlisted = UNLISTED_ON_S3;
+	e->nbytes = c->nbytes;
+	return true;
+}
+
 static bool look(struct listing_entry *e, const struct candidate *c,
 		 struct error *err)
 {
 	*e = (struct listing_entry){ .path = c->path };
 	e->parent_len = strlen(c->path) - strlen(file_base_name(c->path));
+	if (object_is_path(c->path))
+		return look_at_object(e, c, err);
 	if (!listed_look(&e->seen, c->path, c->name, c->folder || c->link, err))
 		return false;
 	e->nbytes = e->seen.nbytes;

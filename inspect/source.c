@@ -11,6 +11,7 @@
 #include "convert/limits.h"
 #include "formats/bundle.h"
 #include "inspect/source_legacy.h"
+#include "remote/object.h"
 #include "remote/resolve.h"
 
 enum { CHUNK = 256 << 10 };
@@ -113,7 +114,8 @@ static bool open_file(struct source *s, struct error *err)
 	struct reader reader;
 	size_t len;
 
-	if (!file_open(&s->file, s->path, err))
+	if (!object_open_or_file(&s->file, s->path, object_spill_folder(),
+				 err))
 		return false;
 	reader = file_reader(&s->file);
 	len = reader.size < sizeof(head) ? (size_t)reader.size : sizeof(head);
@@ -136,7 +138,9 @@ static bool open_any(struct source *s, struct error *err)
 	struct stat st;
 	bool ok;
 
-	if (stat(s->path, &st) != 0)
+	if (object_is_path(s->path))
+		ok = open_file(s, err);
+	else if (stat(s->path, &st) != 0)
 		ok = error_set_errno(err, "cannot open");
 	else if (S_ISDIR(st.st_mode))
 		ok = open_container(&s->container, s->path, true, err) &&
@@ -199,7 +203,7 @@ static bool copy_rest(struct source *s, struct error *err)
 static bool unpack(struct source *s, struct error *err)
 {
 	if (!check_expansion(s, err) ||
-	    !file_create_unnamed(&s->file, source_spill_folder(), err) ||
+	    !file_create_unnamed(&s->file, object_spill_folder(), err) ||
 	    !copy_rest(s, err) || !open_member_finish(&s->member, err))
 		return false;
 	s->file.size = s->member.bytes.size;

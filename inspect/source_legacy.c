@@ -2,22 +2,15 @@
 #include "inspect/source_legacy.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "formats/keys.h"
-
-const char *source_spill_folder(void)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	return tmp && *tmp ? tmp : "/tmp";
-}
+#include "remote/object.h"
 
 static bool begin_scratch(struct source *s, struct error *err)
 {
 	const struct source_options *o = s->options;
 
-	if (!scratch_init(&s->scratch, source_spill_folder(),
+	if (!scratch_init(&s->scratch, object_spill_folder(),
 			  o->state_dict_key, err))
 		return false;
 	s->scratch.helper.no_sandbox = o->no_sandbox;

@@ -22,7 +22,4 @@ bool source_legacy_unpack(struct source *s, struct error *err);
 
 void source_legacy_close(struct source *s);
 
-/* A folder for temporary files. */
-const char *source_spill_folder(void);
-
 #endif

@@ -154,18 +154,14 @@ static bool visit_key(void *to, const char *key, const struct s3_facts *facts,
 static bool list_prefix(struct search *s)
 {
 	const struct s3_taker taker = { visit_key, s };
-	const char *folder = s->folder;
-	const char *slash = text_ends_in(folder, "/") ? "" : "/";
-	struct buffer slashed = { 0 };
 	struct object_name prefix;
-	bool ok = buffer_print(&slashed, s->err, "%s%s", folder, slash) &&
-		  buffer_terminate(&slashed, s->err) &&
-		  object_split(&prefix, slashed.data, s->err);
+	char *below = object_below(s->folder, s->err);
+	bool ok = below && object_split(&prefix, below, s->err);
 
 	s->bucket = prefix.bucket;
 	ok = ok && (s3_list(&prefix.place, true, &taker, s->err) ||
-		    error_in(s->err, folder, NULL));
-	buffer_free(&slashed);
+		    error_in(s->err, s->folder, NULL));
+	free(below);
 	return ok;
 }
 

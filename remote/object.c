@@ -59,6 +59,19 @@ bool object_split(struct object_name *name, const char *path,
 	return true;
 }
 
+char *object_below(const char *path, struct error *err)
+{
+	size_t len = strlen(path);
+	char *below = memory_array(len + 2, 1, err);
+
+	if (!below)
+		return NULL;
+	memcpy(below, path, len);
+	if (len == 0 || path[len - 1] != '/')
+		below[len] = '/';
+	return below;
+}
+
 char *object_join(struct arena *a, const char *bucket, const char *key,
 		  struct error *err)
 {

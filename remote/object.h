@@ -30,6 +30,9 @@ struct object_name {
 bool object_split(struct object_name *name, const char *path,
 		  struct error *err);
 
+/* The path with a slash at its end: the prefix of what lies below; malloc'ed. */
+char *object_below(const char *path, struct error *err);
+
 /* The path of an object, in the arena. */
 char *object_join(struct arena *a, const char *bucket, const char *key,
 		  struct error *err);

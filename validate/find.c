@@ -13,7 +13,9 @@
 #include "base/path_stack.h"
 #include "base/text.h"
 #include "formats/bundle.h"
+#include "remote/object.h"
 #include "remote/resolve.h"
+#include "validate/find_objects.h"
 
 struct walk {
 	struct candidates *list;
@@ -21,7 +23,7 @@ struct walk {
 	struct error *err;
 };
 
-static bool has_epoch(const char *name, bool folder)
+bool find_has_epoch(const char *name, bool folder)
 {
 	struct bundle_name parsed;
 	struct error too_big = { 0 };
@@ -30,8 +32,8 @@ static bool has_epoch(const char *name, bool folder)
 	       parsed.has_epoch;
 }
 
-static struct candidate *add(struct candidates *list, const char *path,
-			     struct error *err)
+struct candidate *find_add(struct candidates *list, const char *path,
+			   struct error *err)
 {
 	void *grown = list->items;
 	struct candidate *c;
@@ -50,9 +52,8 @@ static struct candidate *add(struct candidates *list, const char *path,
 	return c;
 }
 
-/* Record why a candidate cannot be read; lack of memory is not its fault. */
-static bool set_fault(struct candidates *list, struct candidate *c,
-		      const struct error *fault, struct error *err)
+bool find_set_fault(struct candidates *list, struct candidate *c,
+		    const struct error *fault, struct error *err)
 {
 	struct error *kept;
 
@@ -76,13 +77,13 @@ static bool add_fault(struct candidates *list, const char *path,
 	struct candidate *c;
 
 	error_set_errno(&fault, "%s", what);
-	c = add(list, path, err);
-	return c && set_fault(list, c, &fault, err);
+	c = find_add(list, path, err);
+	return c && find_set_fault(list, c, &fault, err);
 }
 
 static bool add_skip(struct walk *w, const char *path, const char *reason)
 {
-	struct candidate *c = add(w->list, path, w->err);
+	struct candidate *c = find_add(w->list, path, w->err);
 
 	if (c)
 		c->skip = reason;
@@ -128,7 +129,7 @@ static bool resolve_name(struct candidates *list, struct candidate *c,
 	real = realpath(c->path, NULL);
 	if (!real) {
 		error_set_errno(&fault, "cannot tell its name");
-		return set_fault(list, c, &fault, err);
+		return find_set_fault(list, c, &fault, err);
 	}
 	c->name = arena_copy(&list->arena, file_base_name(real),
 			     strlen(file_base_name(real)), err);
@@ -152,14 +153,14 @@ static bool add_bundle(struct candidates *list, const char *path, bool named,
 			     &fault);
 
 	*added = !seen || spec || (weights && named) ||
-		 has_epoch(file_base_name(path), true);
+		 find_has_epoch(file_base_name(path), true);
 	if (!*added)
 		return true;
-	c = add(list, path, err);
+	c = find_add(list, path, err);
 	if (!c)
 		return false;
 	if (!seen)
-		return set_fault(list, c, &fault, err);
+		return find_set_fault(list, c, &fault, err);
 	if (!resolve_name(list, c, err))
 		return false;
 	c->folder = true;
@@ -172,7 +173,7 @@ static bool visit_folder(struct walk *w, const char *path)
 	bool added;
 
 	if (bundle_is_leftover(file_base_name(path)))
-		return add_skip(w, path, "left by a writer that was killed");
+		return add_skip(w, path, FIND_LEFTOVER);
 	return add_bundle(w->list, path, false, &added, w->err) &&
 	       (added || path_stack_push(&w->pending, path, w->err));
 }
@@ -181,7 +182,7 @@ static bool visit_folder(struct walk *w, const char *path)
 static const char *known_name(const char *name)
 {
 	if (bundle_is_leftover(name))
-		return "left by a writer that was killed";
+		return FIND_LEFTOVER;
 	if (strcmp(name, "trainer_state.pt") == 0)
 		return NULL;
 	if (text_ends_in(name, ".mpt") || text_ends_in(name, ".pt"))
@@ -195,11 +196,11 @@ static bool visit_zip(struct walk *w, const char *path, const struct stat *st)
 
 	if (!S_ISREG(st->st_mode))
 		return add_skip(w, path, "not a regular file");
-	c = add(w->list, path, w->err);
+	c = find_add(w->list, path, w->err);
 	if (!c)
 		return false;
 	c->nbytes = (uint64_t)st->st_size;
-	c->doubtful = !has_epoch(file_base_name(path), false);
+	c->doubtful = !find_has_epoch(file_base_name(path), false);
 	return true;
 }
 
@@ -217,7 +218,7 @@ static bool visit(struct walk *w, const char *path, unsigned char type)
 		if (S_ISDIR(st.st_mode))
 			return visit_folder(w, path);
 		if (link && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-			return !has_epoch(name, true) || add_link(w, path);
+			return !find_has_epoch(name, true) || add_link(w, path);
 	}
 	if (skip)
 		return add_skip(w, path, skip);
@@ -279,7 +280,7 @@ static bool add_folder(struct candidates *list, const char *path,
 static bool add_file(struct candidates *list, const char *path,
 		     const struct stat *st, struct error *err)
 {
-	struct candidate *c = add(list, path, err);
+	struct candidate *c = find_add(list, path, err);
 
 	if (!c)
 		return false;
@@ -287,8 +288,7 @@ static bool add_file(struct candidates *list, const char *path,
 	return true;
 }
 
-/* Is it a file that says: the folder around me is a bundle? */
-static bool stands_for_folder(const char *path)
+bool find_stands_for_folder(const char *path)
 {
 	const char *name = file_base_name(path);
 
@@ -321,7 +321,7 @@ static bool add_path(struct candidates *list, char *path, const char *given,
 				 "cannot open", err);
 	if (S_ISDIR(st.st_mode))
 		return add_folder(list, path, err);
-	if (stands_for_folder(path))
+	if (find_stands_for_folder(path))
 		return add_folder(list, folder_of(path), err);
 	return add_file(list, path, &st, err);
 }
@@ -335,10 +335,12 @@ bool find_operand(struct candidates *list, const char *operand,
 	bool ok;
 
 	if (resolve_operand(&path, operand, &fault)) {
-		ok = add_path(list, path, operand, err);
+		ok = object_is_path(path) ?
+		     find_objects(list, path, err) :
+		     add_path(list, path, operand, err);
 	} else {
-		c = add(list, operand, err);
-		ok = c && set_fault(list, c, &fault, err);
+		c = find_add(list, operand, err);
+		ok = c && find_set_fault(list, c, &fault, err);
 	}
 	free(path);
 	return ok;

@@ -6,7 +6,8 @@
  * may be named by a URI (remote/resolve.h).  In a tree, bundles are: folders
  * with policy_spec.json or with an epoch in their name, and *.zip files.  Links
  * to folders are not followed there, bundles are not entered.  Nothing is
- * opened but folders.
+ * opened but folders.  On S3 a prefix is a tree; bundle folders there are found
+ * to be refused.
  */
 #ifndef VALIDATE_FIND_H
 #define VALIDATE_FIND_H
@@ -14,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "base/memory.h"
@@ -27,6 +29,7 @@ struct candidate {
 	bool doubtful;		/* a zip in a tree, without an epoch: it may
 				   turn out to be something else */
 	uint64_t nbytes;	/* of its greatest part: what work it is */
+	time_t modified;	/* of an object */
 	const char *skip;	/* why not to check it, or NULL */
 	const struct error *error;	/* why it cannot be read, or NULL */
 };
@@ -48,5 +51,23 @@ bool find_operand(struct candidates *list, const char *operand,
 void find_sort(struct candidates *list);
 
 void find_free(struct candidates *list);
+
+/* ---- the rest is for find*.c ---- */
+
+#define FIND_LEFTOVER "left by a writer that was killed"
+
+/* Is there an epoch in the name, or one that is too large? */
+bool find_has_epoch(const char *name, bool folder);
+
+/* Is it a file that says: the folder around me is a bundle? */
+bool find_stands_for_folder(const char *path);
+
+/* Add one with a copy of this path. */
+struct candidate *find_add(struct candidates *list, const char *path,
+			   struct error *err);
+
+/* Record why it cannot be read; lack of memory is not its fault. */
+bool find_set_fault(struct candidates *list, struct candidate *c,
+		    const struct error *fault, struct error *err);
 
 #endif

@@ -9,6 +9,7 @@
 #include "base/interrupt.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "remote/object.h"
 
 enum { CHUNK = 256 << 10 };
 
@@ -91,8 +92,10 @@ bool open_container(struct container *c, const char *path, bool folder,
 {
 	*c = (struct container){ .path = path, .folder = folder };
 	if (folder)
-		return true;
-	if (!file_open(&c->file, path, err))
+		return !object_is_path(path) ||
+		       error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
+				 "a folder: a bundle on S3 must be a zip");
+	if (!object_open_or_file(&c->file, path, object_spill_folder(), err))
 		return false;
 	c->reader = file_reader(&c->file);
 	if (open_zip(c, err))

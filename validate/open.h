@@ -28,7 +28,10 @@ struct container {
 	struct zip zip;
 };
 
-/* A file that is no zip archive is refused with what it looks like. */
+/*
+ * The path may be that of an object (remote/object.h).  A file that is no zip
+ * archive is refused with what it looks like.
+ */
 bool open_container(struct container *c, const char *path, bool folder,
 		    struct error *err);
 

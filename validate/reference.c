@@ -3,11 +3,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "formats/bundle.h"
+#include "remote/object.h"
+#include "remote/resolve.h"
 #include "validate/reference_runs.h"
 
 static bool is_judged(const struct candidate *c)
@@ -53,14 +54,18 @@ struct reference *reference_add(struct references *refs, const char *name,
 }
 
 /* A fault of the reference itself is kept; others are the program's. */
+static bool is_of_reference(const struct error *fault, struct error *err)
+{
+	if (fault->kind != ERROR_MEMORY && fault->kind != ERROR_INTERRUPTED)
+		return true;
+	*err = *fault;
+	return false;
+}
+
 bool reference_load(struct reference *r, const char *path, struct error *err)
 {
-	if (reference_read(&r->keys, path, &r->error))
-		return true;
-	if (r->error.kind != ERROR_MEMORY && r->error.kind != ERROR_INTERRUPTED)
-		return true;
-	*err = r->error;
-	return false;
+	return reference_read(&r->keys, path, &r->error) ||
+	       is_of_reference(&r->error, err);
 }
 
 /* ---- one reference by name in each folder ---- */
@@ -111,50 +116,51 @@ static bool find_places(struct references *refs, struct place *places,
 	return true;
 }
 
-static bool is_there(char **path, const char *folder, const char *name,
-		     const char *suffix, struct error *err)
+/* *path is NULL if nothing has this name, or if that cannot be told. */
+static bool look_at(char **path, const char *folder, const char *name,
+		    const char *suffix, struct error *err)
 {
 	struct buffer whole = { 0 };
-	struct stat st;
-	bool there;
+	mode_t mode = 0;
+	bool ok = buffer_print(&whole, err, "%s%s%s%s", folder,
+			       folder[0] && strcmp(folder, "/") != 0 ? "/" : "",
+			       name, suffix) &&
+		  buffer_terminate(&whole, err) &&
+		  object_look_or_file(whole.data, &mode, err);
 
-	*path = NULL;
-	if (!buffer_print(&whole, err, "%s%s%s%s", folder,
-			  folder[0] && strcmp(folder, "/") != 0 ? "/" : "",
-			  name, suffix) ||
-	    !buffer_terminate(&whole, err)) {
+	*path = whole.data;
+	if (mode == 0) {
 		buffer_free(&whole);
-		return false;
+		*path = NULL;
 	}
-	there = stat(whole.data, &st) == 0;
-	if (there)
-		*path = whole.data;
-	else
-		buffer_free(&whole);
-	return there;
+	return ok;
 }
 
 /* The first place that has something of this name; NULL if none has. */
-static char *look_for(const char *folder, const char *name, struct error *err)
+static bool look_for(char **path, const char *folder, const char *name,
+		     struct error *err)
 {
-	char *path = NULL;
+	const char *const places[] = { folder, "" };
 
-	if (is_there(&path, folder, name, "", err) ||
-	    is_there(&path, folder, name, BUNDLE_ZIP_SUFFIX, err) ||
-	    is_there(&path, "", name, "", err) ||
-	    is_there(&path, "", name, BUNDLE_ZIP_SUFFIX, err))
-		return path;
-	return NULL;
+	*path = NULL;
+	for (size_t i = 0; i < 2 && !*path; i++)
+		if (!look_at(path, places[i], name, "", err) ||
+		    (!*path && !look_at(path, places[i], name,
+					BUNDLE_ZIP_SUFFIX, err)))
+			return false;
+	return true;
 }
 
 static bool add_beside(struct references *refs, const char *folder,
 		       const char *name, struct error *err)
 {
 	struct reference *r = reference_add(refs, name, err);
-	char *path = r ? look_for(folder, name, err) : NULL;
-	bool ok = r && err->kind == ERROR_NONE;
+	char *path = NULL;
+	bool ok = r != NULL;
 
-	if (ok && path)
+	if (ok && !look_for(&path, folder, name, &r->error))
+		ok = is_of_reference(&r->error, err);
+	else if (ok && path)
 		ok = reference_load(r, path, err);
 	else if (ok)
 		error_set(&r->error, ERROR_CORRUPT, ERROR_NO_OFFSET,
@@ -189,21 +195,30 @@ static bool is_bundle_name(const char *text)
 	       name.has_epoch;
 }
 
+static bool add_named(struct references *refs, const char *against,
+		      struct error *err)
+{
+	struct reference *r = reference_add(refs, against, err);
+	char *path = NULL;
+	bool ok = r && resolve_operand(&path, against, err) &&
+		  reference_load(r, path, err);
+
+	if (ok && r->error.kind != ERROR_NONE) {
+		*err = r->error;
+		ok = false;
+	}
+	free(path);
+	return ok;
+}
+
 static bool find_against(struct references *refs, const struct place *places,
 			 size_t count, const char *against, size_t *numbers,
 			 struct error *err)
 {
-	struct reference *r;
-
 	if (is_bundle_name(against))
 		return find_beside(refs, places, count, against, numbers, err);
-	r = reference_add(refs, against, err);
-	if (!r || !reference_load(r, against, err))
+	if (!add_named(refs, against, err))
 		return false;
-	if (r->error.kind != ERROR_NONE) {
-		*err = r->error;
-		return false;
-	}
 	for (size_t i = 0; i < count; i++)
 		numbers[places[i].index] = refs->count;
 	return true;

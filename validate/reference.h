@@ -43,8 +43,8 @@ struct references {
  *
  * "run:v<epoch>", without a slash, is looked for beside each candidate, then
  * beside it with ".zip", then where the program was started; that one is not
- * there is the candidate's fault (reference->error).  Any other path must be
- * readable: else false.
+ * there is the candidate's fault (reference->error).  Any other path or URI
+ * (remote/resolve.h) must be readable: else false.
  */
 bool references_find(struct references *refs,
 		     const struct candidates *candidates, const char *against,

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "formats/key_manifest.h"
+#include "remote/object.h"
 #include "validate/open.h"
 #include "validate/reference.h"
 
@@ -97,7 +98,7 @@ static bool read_file(struct state_dict *keys, const char *path,
 	size_t len;
 	bool ok = false;
 
-	if (!file_open(&file, path, err))
+	if (!object_open_or_file(&file, path, object_spill_folder(), err))
 		return false;
 	r = file_reader(&file);
 	len = r.size < HEAD ? (size_t)r.size : HEAD;
@@ -125,7 +126,9 @@ bool reference_read(struct state_dict *keys, const char *path,
 	bool ok;
 
 	*keys = (struct state_dict){ 0 };
-	if (stat(path, &st) != 0)
+	if (object_is_path(path))
+		ok = read_file(keys, path, err);
+	else if (stat(path, &st) != 0)
 		ok = error_set_errno(err, "cannot open");
 	else if (S_ISDIR(st.st_mode))
 		ok = read_bundle(keys, path, true, err);

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "formats/json.h"
+#include "remote/object.h"
 
 /*
  * An empty document would pass for a clean one, so it starts with the first
@@ -79,6 +80,10 @@ static void put_uri(struct json_writer *w, const char *path)
 
 	if (path[0] == '/')
 		buffer_print(&uri, w->err, "file://");
+	if (object_is_path(path)) {
+		buffer_print(&uri, w->err, S3_SCHEME);
+		p += sizeof(S3_SCHEME) - 1;
+	}
 	for (; *p; p++) {
 		unsigned char byte = (unsigned char)*p;
 		bool plain = (byte >= 'a' && byte <= 'z') ||

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "remote/object.h"
 
 /* ---- the container ---- */
 
@@ -145,6 +146,9 @@ bool rule_mode(struct subject *s, struct error *err)
 	struct subject_names names = { 0 };
 	struct stat st;
 
+	/* Who may read an object is not said with it. */
+	if (object_is_path(s->container.path))
+		return true;
 	if (stat(s->container.path, &st) != 0)
 		return error_set_errno(err, "cannot look at it");
 	if (is_closed(st.st_mode))
