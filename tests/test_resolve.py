@@ -9,6 +9,7 @@ from urllib.parse import quote_from_bytes, unquote, urlparse
 
 import pytest
 from inspector import BAD, GOOD, USAGE, document_of, inspect
+from remote_environment import CLEAN, NOWHERE, UNREACHED
 from sources import BUILD, PROJECT
 from test_inspect_list import FOLDERS, SPEC, ZIPS, latest_epoch, listing_of, put_folder, put_zip
 
@@ -175,12 +176,21 @@ def test_folder_without_a_bundle(tmp_path):
 def test_legacy_checkpoint(tmp_path):
     (tmp_path / "a:v1.mpt").write_bytes(b"x")
     for uri in (f"{tmp_path}/a:v1.mpt", "s3://bucket/a:v1.mpt"):
-        run = inspect("resolve", uri)
-        assert (run.exit, run.stdout) == (BAD, "") and "mpt-convert" in run.stderr
+        run = inspect("resolve", uri, env=UNREACHED)
+        assert (run.exit, run.stdout) == (BAD, "") and f'"mpt-convert {uri} -o FOLDER"' in run.stderr
         assert run.stderr.startswith(f"mpt-inspect: {uri}: ")
 
 
 # ---- other epochs ----
+
+
+def unseen_document_of(*arguments):
+    """Where S3 cannot be asked names are resolved all the same, and nothing is claimed."""
+    run = inspect("resolve", "--json", *arguments, env=UNREACHED)
+    document = run.document()
+    assert run.exit == BAD and run.stderr.startswith(f"mpt-inspect: {document['uri']}: whether it is")
+    assert NOWHERE in run.stderr and document["kind"] == "unknown"
+    return document
 
 
 @pytest.mark.parametrize(
@@ -198,7 +208,7 @@ def test_other_epoch(folder, uri, expected):
 
 
 def test_other_epoch_on_s3():
-    document = document_of("resolve", "--epoch=12", "s3://bucket/a/my.run:v5.zip")
+    document = unseen_document_of("--epoch=12", "s3://bucket/a/my.run:v5.zip")
     assert document["uri"] == "s3://bucket/a/my.run:v12.zip"
     assert (document["run"], document["epoch"]) == ("my.run", 12)
 
@@ -211,7 +221,7 @@ def test_no_epoch(epoch):
 
 @pytest.mark.parametrize("name", ["mock://a.B", "s3://bucket/run.zip", "class=a"])
 def test_no_other_epochs(name):
-    run = inspect("resolve", "--epoch=1", name)
+    run = inspect("resolve", "--epoch=1", name, env=UNREACHED)
     assert run.exit == BAD and "epoch" in run.stderr
 
 
@@ -225,7 +235,7 @@ def test_no_other_epochs(name):
 def test_https(scheme, host):
     uri = f"{scheme}://{host}/runs/a:v1.zip"
     bucket, _, key = re.match(S3_PATTERN, uri).groups()
-    document = document_of("resolve", uri)
+    document = unseen_document_of(uri)
     assert document["uri"] == f"s3://{bucket}/{key}"
     assert (document["bucket"], document["key"]) == (bucket, key)
     assert (document["run"], document["epoch"]) == ("a", 1)
@@ -233,23 +243,33 @@ def test_https(scheme, host):
 
 def test_keys_as_they_are():
     key = "a b/%41+c//\u00e4:v7.zip"
-    document = document_of("resolve", f"s3://bucket/{key}")
+    document = unseen_document_of(f"s3://bucket/{key}")
     assert document["key"] == key and document["epoch"] == 7
-    encoded = document_of("resolve", f"https://bucket.s3.amazonaws.com/{quote_from_bytes(key.encode())}")
+    encoded = unseen_document_of(f"https://bucket.s3.amazonaws.com/{quote_from_bytes(key.encode())}")
     assert encoded["uri"] == document["uri"]
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/runs:latest", f"metta://policy/{ID}", "metta://policy/nav"])
-def test_what_the_network_knows(tmp_path, uri):
-    run = inspect("resolve", uri, cwd=tmp_path)
+@pytest.mark.parametrize("uri", [f"metta://policy/{ID}", "metta://policy/nav"])
+def test_what_the_stats_server_knows(tmp_path, uri):
+    run = inspect("resolve", uri, cwd=tmp_path, env=CLEAN)
     assert (run.exit, run.stdout) == (BAD, "")
-    assert run.stderr.startswith(f"mpt-inspect: {uri}: ")
-    assert "does not use the network" in run.stderr
+    assert run.stderr.startswith(f"mpt-inspect: {uri}: ") and "--stats-server" in run.stderr
 
 
-def test_no_archive_on_s3():
-    run = inspect("resolve", "s3://bucket/run:v5")
-    assert run.exit == BAD and "ends in .zip" in run.stderr
+@pytest.mark.parametrize("uri", ["s3://bucket/runs:latest", "s3://bucket/:latest", "s3://bucket/runs"])
+def test_latest_that_cannot_be_told(uri):
+    run = inspect("resolve", uri, env=UNREACHED)
+    assert (run.exit, run.stdout) == (BAD, "")
+    assert run.stderr.startswith(f"mpt-inspect: {uri}: ") and NOWHERE in run.stderr
+
+
+@pytest.mark.parametrize(
+    "uri, reason",
+    [("s3://bucket/run:v5", "ends in .zip"), ("s3://bucket", "a whole bucket"), ("s3://bucket/", "a whole bucket")],
+)  # fmt: skip
+def test_no_archive_on_s3(uri, reason):
+    run = inspect("resolve", uri, env=UNREACHED)
+    assert run.exit == BAD and reason in run.stderr and NOWHERE not in run.stderr
 
 
 def test_class():
@@ -308,7 +328,7 @@ def test_name_with_a_dot_is_a_class(runs):
 
 
 def test_epoch_that_is_not_there(runs):
-    run = inspect("resolve", "metta://policy/nav:v9", "--data-dir", str(runs / "data"))
+    run = inspect("resolve", "metta://policy/nav:v9", "--data-dir", str(runs / "data"), env=CLEAN)
     assert run.exit == BAD and "the stats server may know it" in run.stderr
 
 
@@ -371,7 +391,7 @@ def test_wrong_usage(arguments):
 
 def run_program(name, *arguments, cwd, **environment):
     done = subprocess.run(
-        [BUILD / name, *arguments], cwd=cwd, env=os.environ | environment, text=True,
+        [BUILD / name, *arguments], cwd=cwd, env=os.environ | UNREACHED | environment, text=True,
         stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
     )  # fmt: skip
     return done.returncode, done.stdout, done.stderr
@@ -417,7 +437,7 @@ def test_operands(bundles, name):
 
 BAD_NAMES = {
     "file://no/such": "No such file", "file://a%": "two hex digits", "x:latest": "x: cannot",
-    "s3://bucket/a:v1.zip": "does not use the network", "gs://a/b": "unknown scheme",
+    "s3://bucket/a:v1.zip": NOWHERE, "gs://a/b": "unknown scheme",
     f"metta://policy/{ID}": "stats server", "mock://a.b": "without a checkpoint",
     "metta://policy/thinky": "without a checkpoint", "train_dir:latest": "sees no bundle",
 }  # fmt: skip
