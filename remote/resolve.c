@@ -1,6 +1,7 @@
 /* resolve.c - from names to bundles */
 #include "remote/resolve.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,24 @@ static void remark(struct remarks *remarks, const char *path, const char *why)
 	error_in(r, path, NULL);
 }
 
-static bool is_folder(const char *path)
+/* Is anything there, and is it a folder? */
+static bool look(const char *path, bool *there, bool *folder,
+		 struct error *err)
 {
 	struct stat st;
 
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	*there = stat(path, &st) == 0;
+	*folder = *there && S_ISDIR(st.st_mode);
+	if (*there || errno == ENOENT || errno == ENOTDIR || errno == ELOOP ||
+	    errno == ENAMETOOLONG)
+		return true;
+	error_set_errno(err, "cannot look at it");
+	return error_in(err, path, NULL);
+}
+
+static bool look_again(struct resolved *r, struct error *err)
+{
+	return look(r->uri.name, &r->exists, &r->folder, err);
 }
 
 static bool copy(char **copied, const char *text, struct error *err)
@@ -91,26 +105,19 @@ static bool take_name(struct resolved *r, struct error *err)
 	return bundle_parse_name(&r->name, file_base_name(path), !file, err);
 }
 
-static void look(struct resolved *r)
-{
-	struct stat st;
-
-	r->exists = stat(r->uri.name, &st) == 0;
-	r->folder = r->exists && S_ISDIR(st.st_mode);
-}
-
 static bool resolve_path(struct resolved *r, const char *name, bool latest,
 			 struct remarks *remarks, struct error *err)
 {
 	char *path = NULL;
-	bool ok = local_path_expand(&path, name, err), tie;
+	bool there, folder, tie;
+	bool ok = local_path_expand(&path, name, err) &&
+		  look(path, &there, &folder, err) &&
+		  (!(latest || folder) ||
+		   take_latest(&path, latest, &tie, remarks, err));
 
-	if (ok && (latest || is_folder(path)))
-		ok = take_latest(&path, latest, &tie, remarks, err);
 	r->uri.scheme = URI_FILE;
-	ok = ok && local_path_absolute(&r->uri.name, path, err);
-	if (ok)
-		look(r);
+	ok = ok && local_path_absolute(&r->uri.name, path, err) &&
+	     look_again(r, err);
 	free(path);
 	return ok;
 }
@@ -326,33 +333,33 @@ static bool take_epoch(struct resolved *r, uint64_t epoch, struct error *err)
 	free(r->uri.name);
 	r->uri.name = name.data;
 	r->exists = false;
-	if (r->uri.scheme == URI_FILE)
-		look(r);
-	return take_name(r, err);
+	return (r->uri.scheme != URI_FILE || look_again(r, err)) &&
+	       take_name(r, err);
 }
 
 /* ---- is it a bundle, as far as names tell ---- */
 
-static void check_folder(const struct resolved *r, const char *spec,
-			 struct remarks *remarks)
+static bool check_folder(const struct resolved *r, struct remarks *remarks,
+			 struct error *err)
 {
-	struct stat st;
+	char *spec = file_join(r->uri.name, BUNDLE_SPEC, err);
+	bool there, folder, ok = spec && look(spec, &there, &folder, err);
 
-	if (bundle_folder_hidden(file_base_name(r->uri.name)))
+	free(spec);
+	if (ok && bundle_folder_hidden(file_base_name(r->uri.name)))
 		remark(remarks, r->uri.name,
 		       unlisted_reason(UNLISTED_HIDDEN));
-	if (stat(spec, &st) == 0)
-		return;
-	remark(remarks, r->uri.name, "no bundle, and the framework's listing "
-	       "sees none in it");
-	remarks->bad = true;
+	if (ok && !there) {
+		remark(remarks, r->uri.name, "no bundle, and the framework's "
+		       "listing sees none in it");
+		remarks->bad = true;
+	}
+	return ok;
 }
 
 static bool check_file(const struct resolved *r, struct remarks *remarks,
 		       struct error *err)
 {
-	char *spec;
-
 	if (text_ends_in(r->uri.name, LEGACY_SUFFIX))
 		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
 				 "a legacy checkpoint, which the loader "
@@ -362,13 +369,7 @@ static bool check_file(const struct resolved *r, struct remarks *remarks,
 		remark(remarks, r->uri.name, "nothing is there");
 		remarks->bad = true;
 	}
-	if (!r->folder)
-		return true;
-	spec = file_join(r->uri.name, BUNDLE_SPEC, err);
-	if (spec)
-		check_folder(r, spec, remarks);
-	free(spec);
-	return spec != NULL;
+	return !r->folder || check_folder(r, remarks, err);
 }
 
 /* One that cannot be looked at may be there all the same. */

@@ -111,7 +111,8 @@ def launch(case, folder, faults=None):
         cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=120,
     )
-    return Run(done.returncode, done.stdout, done.stderr, *read_report(report))
+    stdout = done.stdout.replace(str(folder), "")  # resolve prints whole paths
+    return Run(done.returncode, stdout, done.stderr, *read_report(report))
 
 
 def contents(folder):
@@ -316,6 +317,21 @@ def compare_archives(start):
     return Case("mpt-inspect", ["diff", "a.zip", "b.zip"], start, ["a.zip", "b.zip"])
 
 
+def resolve_latest(start):
+    """Of a folder in which there is an archive, too."""
+    write_bundle(start, "tree/run:v3")
+    write_zipped(start, "tree/run:v2.zip")
+    return Case("mpt-inspect", ["resolve", "tree:latest"], start, ["tree"])
+
+
+def resolve_run(start):
+    """An epoch of a run, in the folder of runs."""
+    write_zipped(start, "data/run/checkpoints/run:v2.zip")
+    write_bundle(start, "data/run/checkpoints/run:v3")
+    arguments = ["resolve", "--json", "--data-dir=data", "metta://policy/run:v3"]
+    return Case("mpt-inspect", arguments, start, ["run"])
+
+
 CASES = {
     "mpt zip": convert_mpt_zip,
     **{era: lambda start, source=source: convert_one(start, source)
@@ -333,6 +349,8 @@ CASES = {
     "list": list_tree,
     "show": show_checkpoint,
     "diff": compare_archives,
+    "resolve": resolve_latest,
+    "resolve_run": resolve_run,
 }
 
 
@@ -393,7 +411,8 @@ def complaints_about_output(case, run, what):
         for line in run.stdout.splitlines():
             json.loads(line)
     if case.program == "mpt-inspect":   # it answers, or does not
-        if run.status == SOME_FAILED and run.stdout and "list" not in case.arguments:
+        whole = case.arguments[0] not in ("list", "resolve")
+        if run.status == SOME_FAILED and run.stdout and whole:
             yield "prints half an answer"
     elif run.status == SOME_FAILED and not what.endswith("+"):
         lines = [line for line in run.stdout.splitlines() if "failed" in line or "bad" in line]
