@@ -1,92 +1,38 @@
 """Names on S3 in mpt-validate and mpt-inspect, against moto, which checks signatures."""
 
 import io
-import itertools
 import json
-import os
 import struct
 import subprocess
-import sys
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import boto3
 import pytest
-from botocore.config import Config
 from inspector import BAD, GOOD, NOTHING, USAGE, Run
-from remote_environment import CLEAN
+from s3_servers import clean_environment, moto  # noqa: F401
 from sources import BUILD, PROJECT
 from test_inspect_list import put_zip
 from test_stats_server import ID, server, version  # noqa: F401
 
 LEGACY = next(PROJECT.glob("fixtures/legacy/navigation_old_torch/checkpoints/*:v300.mpt"))
-MOTO = """
-import sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-server.start()
-print("http://%s:%s" % server.get_host_and_port(), flush=True)
-sys.stdin.read()
-"""
+
+def put(store, bucket, objects):
+    with ThreadPoolExecutor(4) as threads:
+        rows = objects.items()
+        list(threads.map(lambda row: store.s3.put_object(Bucket=bucket, Key=row[0], Body=row[1]), rows))
 
 
-class Store:
-    """S3 at an URL, for one who may do all."""
-
-    def __init__(self, url):
-        self.url = url
-        for name in [name for name, value in CLEAN.items() if not value]:
-            os.environ.pop(name, None)
-        iam = self.client("iam", "free", "free")
-        iam.create_user(UserName="tester")
-        key = iam.create_access_key(UserName="tester")["AccessKey"]
-        policy = {"Version": "2012-10-17",
-                  "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}  # fmt: skip
-        iam.put_user_policy(UserName="tester", PolicyName="all", PolicyDocument=json.dumps(policy))
-        self.key = key["AccessKeyId"], key["SecretAccessKey"]
-        self.s3 = self.client("s3", *self.key)
-        self.environment = CLEAN | {
-            "AWS_ACCESS_KEY_ID": self.key[0], "AWS_SECRET_ACCESS_KEY": self.key[1],
-            "AWS_ENDPOINT_URL": url,
-        }  # fmt: skip
-
-    def client(self, service, key, secret):
-        return boto3.client(
-            service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id=key,
-            aws_secret_access_key=secret, config=Config(s3={"addressing_style": "path"}),
-        )  # fmt: skip
-
-    def put(self, bucket, objects):
-        with ThreadPoolExecutor(4) as threads:
-            put = lambda row: self.s3.put_object(Bucket=bucket, Key=row[0], Body=row[1])  # noqa: E731
-            list(threads.map(put, objects.items()))
-
-
-@pytest.fixture(scope="module")
-def store():
-    environment = {name: value for name, value in (os.environ | CLEAN).items() if value}
-    moto = subprocess.Popen(
-        [sys.executable, "-c", MOTO], env=environment | {"INITIAL_NO_AUTH_ACTION_COUNT": "3"},
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patch:
-        for name in CLEAN:
-            patch.delenv(name, raising=False)
-        yield Store(moto.stdout.readline().strip())
-    moto.communicate(timeout=30)
-
-
-numbers = itertools.count()
+@pytest.fixture
+def store(moto):  # noqa: F811
+    return moto
 
 
 @pytest.fixture
 def bucket(store):
-    name = f"bucket-{next(numbers)}"
-    store.s3.create_bucket(Bucket=name)
-    return name
+    return store.bucket()
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +52,16 @@ def run(store, tmp_path):
     def run(program, *arguments, **environment):
         done = subprocess.run(
             [BUILD / program, *arguments], cwd=tmp_path,
-            env=os.environ | store.environment | {"TMPDIR": str(scratch)} | environment,
+            env=clean_environment(TMPDIR=str(scratch), **access) | environment,
             stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=120,
         )  # fmt: skip
         assert list(scratch.iterdir()) == []
         return Run(done.returncode, done.stdout, done.stderr)
 
+    access = {
+        "AWS_ENDPOINT_URL": store.url, "AWS_ACCESS_KEY_ID": store.access,
+        "AWS_SECRET_ACCESS_KEY": store.secret, "AWS_MAX_ATTEMPTS": "1",
+    }  # fmt: skip
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     return run
@@ -124,7 +74,7 @@ def test_latest(store, bucket, run):
     """The highest epoch among the archives right below the prefix."""
     names = ["a:v1.zip", "my.run:v9.zip", "a:v10.zip", "a:v11.mpt", "a:v12", "a.zip", "sub/a:v50.zip",
              "a:v13.zip/inside", "a:v14/policy_spec.json", ".zip", "b:v10.tar.zip"]  # fmt: skip
-    store.put(bucket, {f"runs/{name}": b"x" for name in names} | {"top:v2.zip": b"x", "runs:v3.zip": b"x"})
+    put(store, bucket, {f"runs/{name}": b"x" for name in names} | {"top:v2.zip": b"x", "runs:v3.zip": b"x"})
     for name in ("runs:latest", "runs/:latest", "runs/", "runs"):
         document = run("mpt-inspect", "resolve", "--json", f"s3://{bucket}/{name}").document()
         assert document["uri"] == f"s3://{bucket}/runs/a:v10.zip"
@@ -139,7 +89,7 @@ def test_latest(store, bucket, run):
 
 
 def test_tie(store, bucket, run):
-    store.put(bucket, {"r/a:v3.zip": b"x", "r/b:v3.zip": b"x"})
+    put(store, bucket, {"r/a:v3.zip": b"x", "r/b:v3.zip": b"x"})
     done = run("mpt-inspect", "resolve", f"s3://{bucket}/r:latest")
     assert done.exit == GOOD and '"a:v3.zip" has the same epoch' in done.stderr
     for program, *verb in (["mpt-validate"], ["mpt-inspect", "show"]):
@@ -148,7 +98,7 @@ def test_tie(store, bucket, run):
 
 
 def test_epoch_that_is_too_large(store, bucket, run):
-    store.put(bucket, {"r/a:v1.zip": b"x", f"r/a:v{2**64}.zip": b"x"})
+    put(store, bucket, {"r/a:v1.zip": b"x", f"r/a:v{2**64}.zip": b"x"})
     done = run("mpt-inspect", "resolve", f"s3://{bucket}/r")
     assert (done.exit, done.stdout) == (BAD, f"s3://{bucket}/r/a:v1.zip\n")
     assert "limit of 2^64-1" in done.stderr
@@ -156,7 +106,7 @@ def test_epoch_that_is_too_large(store, bucket, run):
 
 @pytest.mark.parametrize("name", ["r:latest", "r/", "r", "none:latest"])
 def test_no_latest(store, bucket, run, name):
-    store.put(bucket, {"r/sub/a:v3.zip": b"x", "r/a.zip": b"x"})
+    put(store, bucket, {"r/sub/a:v3.zip": b"x", "r/a.zip": b"x"})
     done = run("mpt-inspect", "resolve", f"s3://{bucket}/{name}")
     assert (done.exit, done.stdout) == (BAD, "") and "sees no bundle in" in done.stderr
     assert done.stderr.startswith(f"mpt-inspect: s3://{bucket}/{name}: ")
@@ -175,7 +125,7 @@ ODD = "a b/%41+c//\u00e4='(1)!*~@,;$&/#?/nav:v5.zip"
 
 @pytest.fixture
 def tree(store, bucket, bundle):
-    store.put(bucket, {
+    put(store, bucket, {
         "nav:v4.zip": bundle, f"runs/{ODD}": bundle, "runs/x/nav:v6.zip": bundle,
         "runs/x/nav:v7.mpt": LEGACY.read_bytes(), "runs/x/trainer_state.pt": b"x",
         "runs/x/other.zip": b"PK\x05\x06" + bytes(18), "runs/x/": b"", "runs.zip": b"x",
@@ -240,7 +190,7 @@ def test_list(tree, run):
 def test_two_pages(store, bucket, bundle, run):
     """1,203 keys; the framework would only see the first thousand."""
     keys = {f"r/a{n:04}.txt": b"" for n in range(1201)}
-    store.put(bucket, keys | {"r/nav:v5.zip": bundle, "r/nav:v6.zip": bundle})
+    put(store, bucket, keys | {"r/nav:v5.zip": bundle, "r/nav:v6.zip": bundle})
     done = run("mpt-inspect", "resolve", f"s3://{bucket}/r:latest")
     assert (done.exit, done.stdout) == (GOOD, f"s3://{bucket}/r/nav:v6.zip\n")
     assert "1202 keys are listed before it, and the framework reads the first 1000" in done.stderr
@@ -252,7 +202,7 @@ def test_two_pages(store, bucket, bundle, run):
 
 
 def test_folders_on_s3(store, bucket, run):
-    store.put(bucket, {"r/a:v1/policy_spec.json": b"{}", "r/a:v1/weights.safetensors": b"x"})
+    put(store, bucket, {"r/a:v1/policy_spec.json": b"{}", "r/a:v1/weights.safetensors": b"x"})
     for name in ("r", "r/a:v1", "r/a:v1/policy_spec.json"):
         done = run("mpt-validate", f"s3://{bucket}/{name}")
         assert done.exit == BAD and f"bad s3://{bucket}/r/a:v1\n" in done.stdout
@@ -283,9 +233,9 @@ OBJECTS = {
 def test_bad_object(store, bucket, bundle, run, key):
     """It costs only itself, and is named as it was given."""
     body, reason = OBJECTS[key]
-    store.put(bucket, {"good:v1.zip": bundle})
+    put(store, bucket, {"good:v1.zip": bundle})
     if body is not None:
-        store.put(bucket, {key: bundle[: len(bundle) // 2] if body is ... else body})
+        put(store, bucket, {key: bundle[: len(bundle) // 2] if body is ... else body})
     uri = f"s3://{bucket}/{key}"
     done = run("mpt-validate", "-v", uri, f"s3://{bucket}/good:v1.zip")
     assert done.exit == BAD and f"bad {uri}\n" in done.stdout and reason in done.stdout
@@ -314,7 +264,7 @@ def test_refused(store, tree, run, name, key):
     for program, *verb in (["mpt-validate"], ["mpt-inspect", "list"], ["mpt-inspect", "show"]):
         done = run(program, *verb, f"s3://{tree}/{key}", **{name: value})
         assert done.exit == BAD and reason in done.stdout + done.stderr
-        assert store.key[1] not in done.stdout + done.stderr
+        assert store.secret not in done.stdout + done.stderr
     done = run("mpt-inspect", "resolve", f"s3://{tree}/nav:v4.zip", **{name: value})
     assert (done.exit, done.stdout) == (BAD, f"s3://{tree}/nav:v4.zip\n") and "was not seen" in done.stderr
 
@@ -337,7 +287,7 @@ def test_references(store, tree, bundle, run, tmp_path):
     uri = f"s3://{tree}/nav:v4.zip"
     (tmp_path / "manifest.json").write_text(run("mpt-inspect", "keys", uri).stdout)
     store.s3.upload_file(str(tmp_path / "manifest.json"), tree, "manifest.json")
-    store.put(tree, {"runs/x/nav:v2.zip": bundle})
+    put(store, tree, {"runs/x/nav:v2.zip": bundle})
     for reference in (uri, f"s3://{tree}/manifest.json", f"s3://{tree}/runs/x:latest", "nav:v2", "manifest.json"):
         done = run("mpt-validate", "-v", "--against", reference, f"s3://{tree}/runs/x/nav:v6.zip")
         assert done.exit == GOOD, done.stdout + done.stderr
@@ -421,7 +371,7 @@ def large_bundle(bundle, nbytes):
 
 def test_only_what_is_needed_is_fetched(store, bucket, bundle, run, relay):
     nbytes = 12 << 20
-    store.put(bucket, {"nav:v5.zip": large_bundle(bundle, nbytes)})
+    put(store, bucket, {"nav:v5.zip": large_bundle(bundle, nbytes)})
     uri, url = f"s3://{bucket}/nav:v5.zip", f"http://127.0.0.1:{relay.server_port}"
     for program, verb in (("mpt-inspect", "show"), ("mpt-inspect", "keys"), ("mpt-inspect", "list"), ("mpt-inspect", "resolve")):
         relay.nbytes = 0
@@ -433,7 +383,7 @@ def test_only_what_is_needed_is_fetched(store, bucket, bundle, run, relay):
 
 
 def test_several_at_once(store, bucket, bundle, run):
-    store.put(bucket, {f"r/nav:v{n}.zip": bundle for n in range(20)})
+    put(store, bucket, {f"r/nav:v{n}.zip": bundle for n in range(20)})
     one, many = (run("mpt-validate", "-v", f"-j{n}", f"s3://{bucket}/r") for n in (1, 8))
     assert one.exit == many.exit == GOOD and one.stdout == many.stdout
     assert one.stdout.count("ok s3://") == 20
