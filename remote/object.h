@@ -30,7 +30,7 @@ struct object_name {
 bool object_split(struct object_name *name, const char *path,
 		  struct error *err);
 
-/* The path with a slash at its end: the prefix of what lies below; malloc'ed. */
+/* The path with a slash at its end, prefix of what lies below; malloc'ed. */
 char *object_below(const char *path, struct error *err);
 
 /* The path of an object, in the arena. */

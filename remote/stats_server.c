@@ -278,8 +278,9 @@ static bool copy_uri(char **uri, const struct version *version,
 {
 	if (!version->uri)
 		return error_set(err, ERROR_UNSUPPORTED, ERROR_NO_OFFSET,
-				 "version %" PRIu64 " of the policy has neither "
-				 "s3_path nor checkpoint_uri", version->number);
+				 "version %" PRIu64 " of the policy has "
+				 "neither s3_path nor checkpoint_uri",
+				 version->number);
 	*uri = strdup(version->uri);
 	return *uri || error_set_memory(err, strlen(version->uri) + 1);
 }

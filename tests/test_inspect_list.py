@@ -214,7 +214,7 @@ def test_names_that_are_not_utf8(tmp_path):
     "arguments, reason",
     [
         ([], "no verb"), (["lost"], 'unknown verb "lost"'), (["--jsn"], "unknown option"),
-        (["list", "--stats"], "unknown option"), (["list", ""], "empty name"),
+        (["list", "--epoch=1"], "unknown option"), (["list", ""], "empty name"),
         (["show"], "show takes CHECKPOINT, and 0"), (["diff", "a"], "diff takes A B, and 1"),
         (["keys", "a", "b"], "keys takes CHECKPOINT, and 2"), (["show", "--timeout=0", "x"], "1 to"),
         (["list", "--json", "--json"], "stands twice"),

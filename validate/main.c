@@ -30,7 +30,7 @@ static void print_help(void)
 	      "  mpt-validate run:v5             a bundle folder\n"
 	      "  mpt-validate run:v5.zip         a zip of one\n"
 	      "  mpt-validate bundles            a whole tree\n"
-	      "  mpt-validate s3://bucket/runs   the zips below a prefix on S3\n"
+	      "  mpt-validate s3://bucket/runs   the zips below a prefix\n"
 	      "  mpt-validate -q -- \"$@\"         a gate: silent when good\n"
 	      "\n"
 	      "In a tree, bundles are the folders with policy_spec.json or an\n"
@@ -73,7 +73,8 @@ static int finish_printing(void)
 }
 
 /* Find, judge, report.  False if that could not be done. */
-static bool check_bundles(const struct settings *s, int *status, struct error *err)
+static bool check_bundles(const struct settings *s, int *status,
+			  struct error *err)
 {
 	struct candidates candidates = { 0 };
 	struct totals totals = { 0 };
