@@ -202,8 +202,8 @@ static void remark(const struct search *s, struct remarks *remarks)
 
 	if (best->tie)
 		listed_set_tie(remarks_add(remarks), best->path, best->tie);
-	remark_page(s, remarks);
 	remark_unreadable(s, remarks);
+	remark_page(s, remarks);
 	for (int k = LISTED + 1; k < UNLISTED_COUNT; k++)
 		if (s->tally.counts[k] > 0)
 			unlisted_remark(remarks_add(remarks), &s->tally,

@@ -17,6 +17,7 @@
 #include "remote/stats_server.h"
 
 #define LEGACY_SUFFIX ".mpt"
+
 static void remark(struct remarks *remarks, const char *path, const char *why)
 {
 	struct error *r = remarks_add(remarks);
