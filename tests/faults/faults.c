@@ -157,6 +157,7 @@ WRAP_TRANSFER(WRITE, pwrite, (int fd, const void *buf, size_t len, off_t at),
 	      (fd, buf, len, at))
 WRAP_TRANSFER(WRITE, write, (int fd, const void *buf, size_t len),
 	      (fd, buf, len))
+WRAP(WRITE, int, ftruncate, (int fd, off_t size), (fd, size), -1)
 WRAP(SYNC, int, fsync, (int fd), (fd), -1)
 WRAP(SYNC, int, fdatasync, (int fd), (fd), -1)
 WRAP(RENAME, int, renameat,
