@@ -135,12 +135,10 @@ static bool open_file(struct source *s, struct error *err)
 
 static bool open_any(struct source *s, struct error *err)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	bool ok;
 
-	if (object_is_path(s->path))
-		ok = open_file(s, err);
-	else if (stat(s->path, &st) != 0)
+	if (!object_is_path(s->path) && stat(s->path, &st) != 0)
 		ok = error_set_errno(err, "cannot open");
 	else if (S_ISDIR(st.st_mode))
 		ok = open_container(&s->container, s->path, true, err) &&

@@ -20,7 +20,7 @@
 struct search {
 	struct latest *best;
 	const char *folder;
-	const char *bucket;		/* on S3 */
+	struct object_name prefix;	/* on S3 */
 	struct unlisted_tally tally;
 	struct error unreadable;	/* the first */
 	size_t unreadable_count;
@@ -140,7 +140,7 @@ static bool visit_key(void *to, const char *key, const struct s3_facts *facts,
 	s->keys++;
 	if (!text_ends_in(key, BUNDLE_ZIP_SUFFIX))
 		return true;
-	path = object_join(&s->best->arena, s->bucket, key, err);
+	path = object_join(&s->best->arena, s->prefix.bucket, key, err);
 	if (!path)
 		return false;
 	if (!listed_take_object(&seen, path, facts->nbytes,
@@ -154,13 +154,11 @@ static bool visit_key(void *to, const char *key, const struct s3_facts *facts,
 static bool list_prefix(struct search *s)
 {
 	const struct s3_taker taker = { visit_key, s };
-	struct object_name prefix;
 	char *below = object_below(s->folder, s->err);
-	bool ok = below && object_split(&prefix, below, s->err);
+	bool ok = below && object_split(&s->prefix, below, s->err) &&
+		  (s3_list(&s->prefix.place, true, &taker, s->err) ||
+		   error_in(s->err, s->folder, NULL));
 
-	s->bucket = prefix.bucket;
-	ok = ok && (s3_list(&prefix.place, true, &taker, s->err) ||
-		    error_in(s->err, s->folder, NULL));
 	free(below);
 	return ok;
 }

@@ -12,7 +12,7 @@
 
 struct search {
 	struct candidates *list;
-	const char *bucket;
+	struct object_name prefix;
 	size_t seen;		/* keys, of whatever name */
 };
 
@@ -99,7 +99,7 @@ static bool take(void *to, const char *key, const struct s3_facts *facts,
 	if (!is_legacy(name) && strcmp(name, BUNDLE_SPEC) != 0 &&
 	    !text_ends_in(name, BUNDLE_ZIP_SUFFIX))
 		return true;
-	path = object_join(&l->list->arena, l->bucket, key, err);
+	path = object_join(&l->list->arena, l->prefix.bucket, key, err);
 	return path && add_key(l->list, path, facts, err);
 }
 
@@ -108,12 +108,10 @@ static bool list_below(struct candidates *list, const char *path,
 {
 	struct search l = { .list = list };
 	const struct s3_taker taker = { take, &l };
-	struct object_name name;
 	char *below = object_below(path, err);
-	bool ok = below && object_split(&name, below, err);
+	bool ok = below && object_split(&l.prefix, below, err) &&
+		  s3_list(&l.prefix.place, false, &taker, err);
 
-	l.bucket = name.bucket;
-	ok = ok && s3_list(&name.place, false, &taker, err);
 	free(below);
 	if (ok && l.seen == 0)
 		ok = add_skip(list, path, "no object has this name, and none "

@@ -122,13 +122,11 @@ done:
 bool reference_read(struct state_dict *keys, const char *path,
 		    struct error *err)
 {
-	struct stat st;
+	struct stat st = { 0 };
 	bool ok;
 
 	*keys = (struct state_dict){ 0 };
-	if (object_is_path(path))
-		ok = read_file(keys, path, err);
-	else if (stat(path, &st) != 0)
+	if (!object_is_path(path) && stat(path, &st) != 0)
 		ok = error_set_errno(err, "cannot open");
 	else if (S_ISDIR(st.st_mode))
 		ok = read_bundle(keys, path, true, err);
