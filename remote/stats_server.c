@@ -22,6 +22,7 @@ enum {
 };
 
 static const char *server, *token;
+static bool on_this_machine;	/* the server */
 
 /* ---- the server and the token ---- */
 
@@ -86,7 +87,8 @@ static bool check_url(const char *url, struct error *err)
 	    strpbrk(host, "?#\\"))
 		return fault_usage(err, OPTION " takes a URL without a query, "
 				   "and with special characters encoded");
-	return !token || secure || is_loopback(host, len) ||
+	on_this_machine = is_loopback(host, len);
+	return !token || secure || on_this_machine ||
 	       fault_usage(err, TOKEN " is set, and is not sent over http://, "
 			   "where others can read it: name the stats server "
 			   "with https://");
@@ -317,6 +319,8 @@ bool stats_server_find(char **uri, const struct uri *policy, struct error *err)
 	struct http_request r = {
 		.method = "GET", .put_headers = put_headers,
 		.expected_nbytes = HTTP_ANY_LENGTH,
+		/* Else a proxy would read the token. */
+		.no_proxy = on_this_machine,
 	};
 	bool ok;
 

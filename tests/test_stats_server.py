@@ -102,6 +102,13 @@ def test_token(server):
     assert server.requests[0][1]["X-Auth-Token"] == TOKEN
 
 
+def test_no_proxy_reads_the_token(server):
+    server.answer(entries(version(1)))
+    proxies = dict.fromkeys(("http_proxy", "https_proxy", "ALL_PROXY"), NOWHERE)
+    run = resolve(server, "metta://policy/nav", METTA_STATS_TOKEN=TOKEN, **proxies)
+    assert (run.exit, run.stdout) == (GOOD, "mock://a.B\n")
+
+
 @pytest.mark.parametrize(
     "host", ["example.com", "127.0.0.1.example.com", "localhost.example.com", "128.0.0.1", "[::2]",
              "localhost_", "127.1"],
