@@ -24,6 +24,7 @@ class QuietHandler(BaseHTTPRequestHandler):
 
     def answer(self, status, headers, body, sent=None):
         """All of it, or of the body only the bytes in 'sent'."""
+        self.server.bodies_nbytes += len(body)
         self.send_response_only(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -44,6 +45,7 @@ class QuietHandler(BaseHTTPRequestHandler):
 
 
 class QuietServer(ThreadingHTTPServer):
+    bodies_nbytes = 0       # that went to clients, at most
     daemon_threads = True
     block_on_close = False
 

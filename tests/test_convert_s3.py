@@ -7,12 +7,14 @@ are tests/test_convert_s3_faults.py.
 import io
 import json
 import os
+import urllib.parse
 import zipfile
 
 import mpt_zip
 import numpy
 import pytest
 from converter import JOURNALS, files_below
+from fault_proxy import FaultProxy, serving
 from s3_servers import REGION, clean_environment, moto  # noqa: F401
 from test_convert import GOOD, NOTHING, SOME_FAILED, USAGE, run, summary
 
@@ -106,6 +108,11 @@ FOLDERS = {
     for n in range(3)
     for name, content in mpt_zip.bundle(n).items()
 }
+
+
+def proxy_to(server):
+    target = urllib.parse.urlsplit(server.url)
+    return FaultProxy((target.hostname, target.port))
 
 
 # ---- every mix of places ----
@@ -394,22 +401,23 @@ def test_wrong_secret(remote, tree):
     assert remote.keys("out/") == []
 
 
-def test_only_what_is_needed_is_fetched(remote):
+def test_only_what_is_needed_is_fetched(remote, moto):  # noqa: F811
     """Of a large archive a dry run reads the directory, the pickle and the first bytes."""
     import torch
 
     path = remote.folder / "large:v1.pt"
     torch.save({"w": torch.rand(12 << 20)}, path)
     remote.put("runs/large:v1.pt", path.read_bytes())
-    remote.server.forget_traffic()
-    done = remote.convert(
-        "-n", remote.url("runs"), "-o", "out", "--architecture=p.C", "--jsonl"
-    )
-    assert done.exit == GOOD, done.stderr
-    assert remote.server.bytes_sent() < 1 << 20
-    done = remote.convert(remote.url("runs"), "-o", remote.url("out"), "--architecture=p.C")
-    assert done.exit == GOOD, done.stderr
-    assert remote.server.bytes_sent() > 48 << 20
+    with serving(proxy_to(moto)) as proxy:
+        remote.url_of_server = proxy.url
+        done = remote.convert("-n", remote.url("runs"), "--architecture=p.C")
+        assert done.exit == GOOD, done.stderr
+        assert 0 < proxy.bodies_nbytes < 1 << 20
+        proxy.bodies_nbytes = 0
+        done = remote.convert(remote.url("runs"), "-o", remote.url("out"), "--architecture=p.C")
+        assert done.exit == GOOD, done.stderr
+        assert 48 << 20 < proxy.bodies_nbytes < 50 << 20
+    remote.url_of_server = moto.url
     head = remote.server.s3.head_object(Bucket=remote.bucket, Key="out/large:v1.zip")
     assert "-" in head["ETag"], "it was not sent in parts"
     local = remote.convert("large:v1.pt", "-o", "out", "--architecture=p.C")
