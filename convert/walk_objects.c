@@ -107,29 +107,24 @@ static bool add_fault(struct sources *sources, const char *root,
 	return sources_set_fault(sources, source, fault, err);
 }
 
-static bool list(struct listing *l, const char *root,
-		 const struct object_name *name, struct error *err)
+static bool list(struct listing *l, const char *root, struct error *err)
 {
 	const struct s3_taker taker = { take, l };
-	size_t len = strlen(name->place.key);
-	struct buffer prefix = { 0 };
-	struct error fault = { 0 };
-	bool ok = buffer_append(&prefix, name->place.key, len, err) &&
-		  (len == 0 || name->place.key[len - 1] == '/' ||
-		   buffer_append(&prefix, "/", 1, err)) &&
-		  buffer_terminate(&prefix, err);
-	const struct s3_place place = { name->bucket, prefix.data };
+	struct object_name prefix;
+	char *below = object_below(root, err);
+	bool ok = below && object_split(&prefix, below, err);
 
-	l->prefix_len = prefix.len;
-	if (ok && s3_list(&place, false, &taker, &fault) && l->seen == 0 &&
-	    len > 0)
-		error_set(&fault, ERROR_IO, ERROR_NO_OFFSET, "there is no such "
-			  "object, and none below it");
-	buffer_free(&prefix);
-	fault.path[0] = '\0';	/* not with the slash, nor twice */
-	error_in(&fault, root, NULL);
-	return ok && (fault.kind == ERROR_NONE ||
-		      add_fault(l->sources, root, &fault, err));
+	if (ok) {
+		l->bucket = prefix.bucket;
+		l->prefix_len = strlen(prefix.place.key);
+		ok = s3_list(&prefix.place, false, &taker, err);
+	}
+	/* A bucket can be empty; any other prefix is there with its keys. */
+	if (ok && l->seen == 0 && l->prefix_len > 0)
+		ok = error_set(err, ERROR_IO, ERROR_NO_OFFSET, "there is no "
+			       "such object, and none below it");
+	free(below);
+	return ok;
 }
 
 static bool add_named(struct sources *sources, const char *path,
@@ -164,14 +159,12 @@ bool walk_objects(struct sources *sources, const char *root,
 	struct error fault = { 0 };
 	bool found, ok;
 
-	if (!object_split(&name, root, &fault) ||
-	    !look(&name, &facts, &found, &fault)) {
-		error_in(&fault, root, NULL);
-		return add_fault(sources, root, &fault, err);
-	}
-	l.bucket = name.bucket;
-	ok = found ? add_named(sources, root, &facts, err)
-		   : list(&l, root, &name, err);
+	ok = interrupt_check(&fault) && object_split(&name, root, &fault) &&
+	     look(&name, &facts, &found, &fault) &&
+	     (found ? add_named(sources, root, &facts, &fault)
+		    : list(&l, root, &fault));
 	buffer_free(&l.path);
-	return ok && interrupt_check(err);
+	fault.path[0] = '\0';	/* not with a slash behind it, nor twice */
+	error_in(&fault, root, NULL);
+	return ok || add_fault(sources, root, &fault, err);
 }

@@ -214,8 +214,11 @@ def test_folders_on_s3(store, bucket, run):
 
 @pytest.mark.parametrize("name", ["", "none", "none/"])
 def test_nothing_to_check(bucket, run, name):
+    """A bucket can be empty; a prefix without keys is one that was spelt wrong."""
     uri = f"s3://{bucket}/{name}"
-    assert run("mpt-validate", uri).exit == NOTHING
+    done = run("mpt-validate", uri)
+    assert done.exit == (BAD if name else NOTHING)
+    assert ("there is no such object, and none below it" in done.stdout) == bool(name)
     assert run("mpt-inspect", "list", uri).exit == NOTHING
 
 

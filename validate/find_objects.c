@@ -112,10 +112,11 @@ static bool list_below(struct candidates *list, const char *path,
 	bool ok = below && object_split(&l.prefix, below, err) &&
 		  s3_list(&l.prefix.place, false, &taker, err);
 
+	/* A bucket can be empty; any other prefix is there with its keys. */
+	if (ok && l.seen == 0 && l.prefix.place.key[0])
+		ok = error_set(err, ERROR_IO, ERROR_NO_OFFSET, "there is no "
+			       "such object, and none below it");
 	free(below);
-	if (ok && l.seen == 0)
-		ok = add_skip(list, path, "no object has this name, and none "
-			      "lies below it", err);
 	return ok;
 }
 
