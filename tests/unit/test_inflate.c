@@ -108,7 +108,8 @@ static void test_streams(void **state)
 		size_t len = make(streams[i].len, streams[i].level,
 				  streams[i].strategy);
 
-		for (int way = INFLATE_AS_ZLIB; way <= INFLATE_FAST; way++) {
+		for (enum inflate_way way = INFLATE_AS_ZLIB;
+		     way <= INFLATE_FAST; way++) {
 			struct outcome o = run(way, got[0], len + BEHIND,
 					       streams[i].in, streams[i].out);
 
