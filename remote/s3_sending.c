@@ -25,6 +25,9 @@ bool s3_sending_is_passing(const struct s3_request *r)
 		"SlowDown",
 	};
 
+	/* http.h has tried those again. */
+	if (r->http.status >= 500)
+		return false;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(*codes); i++)
 		if (s3_request_is_fault(r, codes[i]))
 			return true;

@@ -641,6 +641,7 @@ SENDS = {
     "changed for ever": (
         3 * [WRONG, HAS_WRONG, REMOVED], "it was changed on its way, and was removed again", 10),
     "changed and replaced": ([WRONG, head(3, "2" * 32)], "changed on its way, and was not removed", 3),
+    "busy for ever": ([error(503, "SlowDown")], "S3 said 503 SlowDown: m (2 attempts)\n", 3),
     "denied": ([error(403, "AccessDenied")], "S3 said 403 AccessDenied: m\n", 2),
     "no conditions": ([error(501, "NotImplemented")], "S3 said 501 NotImplemented: m\n", 2),
 }  # fmt: skip
