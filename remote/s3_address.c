@@ -178,7 +178,7 @@ static bool fits_host(const char *bucket)
 static bool put_endpoint(struct s3_address *a, const char *url,
 			 const char **scheme, struct error *err)
 {
-	struct endpoint e;
+	struct endpoint e = { 0 };
 
 	if (!split_endpoint(&e, url, err))
 		return false;

@@ -92,11 +92,12 @@ static bool is_moment(const struct moment *m)
 
 static bool set_time(struct timespec *time, const struct moment *m)
 {
+	const int of_day = (m->hour * 60 + m->minute) * 60 + m->second;
+
 	if (!is_moment(m))
 		return false;
 	*time = (struct timespec){
-		.tv_sec = (time_t)(days_of(m) * 86400 + m->hour * 3600 +
-				   m->minute * 60 + m->second),
+		.tv_sec = (time_t)(days_of(m) * 86400 + of_day),
 	};
 	return true;
 }
@@ -116,10 +117,12 @@ static int take_digits(const char **text, unsigned count)
 
 static int take_month(const char **text)
 {
-	for (int i = 0; i < 12; i++)
-		if (strncmp(*text, months + 3 * i, 3) == 0) {
+	const char *name = months;
+
+	for (int month = 1; month <= 12; month++, name += 3)
+		if (strncmp(*text, name, 3) == 0) {
 			*text += 3;
-			return i + 1;
+			return month;
 		}
 	return -1;
 }
