@@ -23,7 +23,11 @@ struct folder;
 
 /* Where the bytes of a file come from that is only filled as it is read. */
 struct file_origin {
-	/* Have these bytes, which lie inside the file, in it. */
+	/*
+	 * Have these bytes, which lie inside the file, in it.  Fails with
+	 * ERROR_IO, but for lack of memory and for interruption: any other
+	 * kind would tell of the bytes.
+	 */
 	bool (*fill)(void *state, uint64_t offset, size_t len,
 		     struct error *err);
 	/* Is what was filled in what it should be? */

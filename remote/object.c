@@ -133,9 +133,21 @@ static uint64_t choose_end(struct object *o, uint64_t block, uint64_t wanted)
 	return smaller(end > wanted ? end : wanted, o->block_count);
 }
 
-static bool fill(void *state, uint64_t offset, size_t len, struct error *err)
+/*
+ * Whatever an answer was wrong in is no fault of the object's bytes: who reads
+ * them takes ERROR_CORRUPT for an object that is broken.
+ */
+static bool fail_reading(const struct error *fault, struct error *err)
 {
-	struct object *o = state;
+	*err = *fault;
+	if (fault->kind != ERROR_MEMORY && fault->kind != ERROR_INTERRUPTED)
+		err->kind = ERROR_IO;
+	return false;
+}
+
+static bool fill_blocks(struct object *o, uint64_t offset, size_t len,
+			struct error *err)
+{
 	uint64_t wanted = (offset + len + BLOCK_NBYTES - 1) / BLOCK_NBYTES;
 	bool ok = true;
 
@@ -148,6 +160,14 @@ static bool fill(void *state, uint64_t offset, size_t len, struct error *err)
 			     fetch(o, i, choose_end(o, i, wanted), err);
 	omp_unset_lock(&o->lock);
 	return ok;
+}
+
+static bool fill(void *state, uint64_t offset, size_t len, struct error *err)
+{
+	struct error fault = { 0 };
+
+	return fill_blocks(state, offset, len, &fault) ||
+	       fail_reading(&fault, err);
 }
 
 /* ---- checking ---- */

@@ -1,0 +1,91 @@
+"""Objects as files, as the converter reads and writes them, by way of a server that can do harm."""
+
+import http.client
+import io
+import threading
+import urllib.parse
+import zipfile
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import mpt_zip
+import pytest
+from s3_servers import moto  # noqa: F401
+from test_convert import SOME_FAILED
+from test_convert_s3 import Remote
+
+HOP = {"connection", "keep-alive", "transfer-encoding"}
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        connection = http.client.HTTPConnection(*self.server.target, timeout=60)
+        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in self.headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(body or None)
+        answer = connection.getresponse()
+        data = answer.read()
+        headers = {n.lower(): v for n, v in answer.getheaders() if n.lower() not in HOP}
+        connection.close()
+        asked = (self.command, urllib.parse.unquote(self.path), self.headers.get("Range"), body)
+        self.server.asked.append(asked)
+        headers.setdefault("content-length", str(len(data)))
+        self.server.harm(asked, headers)
+        self.send_response_only(answer.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do
+
+
+@contextmanager
+def between(remote, harm=lambda asked, headers: None):
+    """What the converter asks for goes this way, until the end of the block."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.asked, server.harm = True, [], harm
+    target = urllib.parse.urlsplit(remote.server.url)
+    server.target = target.hostname, target.port
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    remote.url_of_server = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield server
+    finally:
+        remote.url_of_server = remote.server.url
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def remote(moto, tmp_path):  # noqa: F811
+    return Remote(moto, tmp_path)
+
+
+def test_bad_answer_is_no_broken_archive(remote):
+    """--force replaces what nobody can read, but not what could not be fetched."""
+    mpt_zip.write(remote.folder / "tree/run:v0.mpt")
+    precious = io.BytesIO()
+    with zipfile.ZipFile(precious, "w") as archive:
+        archive.writestr("precious.txt", "only here")
+    remote.put("out/run:v0.zip", precious.getvalue())
+
+    def harm(asked, headers):
+        if asked[0] == "GET" and "run:v0.zip" in asked[1]:
+            headers["content-range"] = "bytes 1-2/3"
+
+    with between(remote, harm):
+        done = remote.convert("tree", "-o", remote.url("out"), "--force")
+    assert done.exit == SOME_FAILED
+    assert 'sent "bytes 1-2/3"' in done.stderr
+    assert remote.get("out/run:v0.zip") == precious.getvalue()
