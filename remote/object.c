@@ -127,8 +127,9 @@ static uint64_t choose_end(struct object *o, uint64_t block, uint64_t wanted)
 {
 	uint64_t end;
 
-	o->ahead = block == o->next ? smaller(o->ahead * 2, AHEAD_NBYTES)
-				    : BLOCK_NBYTES;
+	o->ahead = block == o->next && o->ahead > 0
+			   ? smaller(o->ahead * 2, AHEAD_NBYTES)
+			   : BLOCK_NBYTES;
 	end = block + o->ahead / BLOCK_NBYTES;
 	return smaller(end > wanted ? end : wanted, o->block_count);
 }

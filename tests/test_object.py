@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import mpt_zip
 import pytest
 from s3_servers import moto  # noqa: F401
-from test_convert import SOME_FAILED
+from test_convert import GOOD, SOME_FAILED
 from test_convert_s3 import Remote
 
 HOP = {"connection", "keep-alive", "transfer-encoding"}
@@ -89,3 +89,20 @@ def test_bad_answer_is_no_broken_archive(remote):
     assert done.exit == SOME_FAILED
     assert 'sent "bytes 1-2/3"' in done.stderr
     assert remote.get("out/run:v0.zip") == precious.getvalue()
+
+
+def test_reading_on_fetches_ahead(remote):
+    """Also what is read from its first byte on, as the streams of old torch are."""
+    import torch
+
+    tensor = torch.zeros(10 << 20)
+    torch.save({"w": tensor}, remote.folder / "run:v1.pt", _use_new_zipfile_serialization=False)
+    remote.put("runs/run:v1.pt", (remote.folder / "run:v1.pt").read_bytes())
+    with between(remote) as server:
+        done = remote.convert(remote.url("runs"), "-o", "out", "--architecture=p.C")
+    assert done.exit == GOOD, done.stderr
+    ranges = [asked[2] for asked in server.asked if asked[2]]
+    sizes = [1 + int(end) - int(start) for start, end in (r[6:].split("-") for r in ranges)]
+    assert sum(sizes) == (remote.folder / "run:v1.pt").stat().st_size
+    assert max(sizes) == 8 << 20
+    assert len(sizes) < 20
