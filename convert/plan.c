@@ -71,6 +71,21 @@ static bool check_folders(const char *from, size_t len, struct error *err)
 	return true;
 }
 
+/*
+ * Append the folders of a key to the path of a folder; how many bytes that
+ * are.  "a//b" and "a/b" are two keys, but one folder: it is called the same,
+ * so that two bundles with one place are noticed.
+ */
+static size_t copy_folders(char *to, const char *from, size_t len)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < len; i++)
+		if (from[i] != '/' || (used > 0 && to[used - 1] != '/'))
+			to[used++] = from[i];
+	return used;
+}
+
 /* Is it the path of an object that there can be? */
 static bool check_key(const char *path, const struct settings *settings,
 		      struct error *err)
@@ -124,7 +139,10 @@ static bool set_dest(struct plan *plan, struct job *job, const char *bundle,
 	memcpy(dest, root, root_len);
 	memcpy(dest + root_len, "/", slash);
 	job->root_len = used + strlen(from) - strlen(job->source->relative);
-	memcpy(dest + used, from, folders);
+	if (job->source->etag && !object)
+		folders = copy_folders(dest + used, from, folders);
+	else
+		memcpy(dest + used, from, folders);
 	used += folders;
 	memcpy(dest + used, bundle, bundle_len);
 	memcpy(dest + used + bundle_len, suffix, suffix_len);

@@ -208,6 +208,18 @@ def test_keys_lead_nowhere_else(remote, folder):
     assert files_below(remote.folder) == before
 
 
+def test_keys_that_become_one_folder(remote):
+    """Slashes more or less make another key, but on this machine no other folder."""
+    for number, key in enumerate(["a/b", "a//b", "/a/b"]):
+        path = mpt_zip.write(remote.folder / "one.mpt", number)
+        remote.put(f"in/{key}/run:v1.mpt", path.read_bytes())
+    done = remote.convert(remote.url("in"), "-o", "out", "--force")
+    assert (done.exit, summary(done.stderr)) == (SOME_FAILED, (1, 0, 2))
+    assert done.stderr.count("would become the bundle out/a/b/run:v1, and so does") == 2
+    done = remote.convert(remote.url("in"), "-o", remote.url("out"))
+    assert (done.exit, summary(done.stderr)) == (GOOD, (3, 0, 0))
+
+
 def test_local_name_that_is_no_key(remote):
     """Keys are UTF-8, and have 1,024 bytes at most."""
     mpt_zip.write(remote.folder / "tree" / os.fsdecode(b"\xff") / "run:v1.mpt")
