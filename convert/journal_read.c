@@ -14,6 +14,7 @@
 
 enum {
 	BLOCK_SIZE = 64 << 10,
+	OBJECT_TRIES = 10,
 	LINE_LIMIT = 8 << 20	/* of 20,000 tensors with long names: 3 MiB */
 };
 
@@ -88,8 +89,46 @@ static bool take_block(struct lines *l, const char *block, size_t len,
 	return true;
 }
 
+/* Have all of it here, before any line is taken. */
+static bool fetch(const struct file *file, char *block, struct error *err)
+{
+	const struct reader r = file_reader(file);
+	bool ok = true;
+
+	for (uint64_t done = 0; ok && done < r.size; done += BLOCK_SIZE)
+		ok = reader_read(&r, done, block, r.size - done < BLOCK_SIZE ?
+				 (size_t)(r.size - done) : BLOCK_SIZE, err);
+	return ok;
+}
+
+/*
+ * The part that another process adds to is a new object each time: one that
+ * was replaced while it was fetched is fetched anew, some times.
+ */
+static bool open_object(struct file *file, const char *path, char *block,
+			struct error *err)
+{
+	char etag[S3_ETAG_SIZE] = "";
+	struct error fault;
+
+	for (unsigned i = 0; i < OBJECT_TRIES; i++) {
+		fault = (struct error){ 0 };
+		if (!object_open_or_file(file, path, object_spill_folder(),
+					 err))
+			return false;
+		if (fetch(file, block, &fault))
+			return true;
+		if (strcmp(object_etag(file), etag) == 0)
+			break;
+		memcpy(etag, object_etag(file), sizeof(etag));
+		file_discard(file);
+	}
+	*err = fault;
+	return false;
+}
+
 static bool open_journal(struct file *file, const struct journal_folder *in,
-			 const char *name, struct error *err)
+			 const char *name, char *block, struct error *err)
 {
 	char *path;
 	bool ok;
@@ -97,8 +136,7 @@ static bool open_journal(struct file *file, const struct journal_folder *in,
 	if (!in->prefix)
 		return file_open_in(file, &in->folder, name, err);
 	path = file_join(in->prefix, name, err);
-	ok = path && object_open_or_file(file, path, object_spill_folder(),
-					 err);
+	ok = path && open_object(file, path, block, err);
 	free(path);
 	return ok;
 }
@@ -112,7 +150,7 @@ bool journal_read(const struct journal_folder *in, const char *name,
 	char *block = memory_array(BLOCK_SIZE, 1, err);
 	struct reader r;
 	uint64_t done = 0;
-	bool ok = block && open_journal(&file, in, name, err);
+	bool ok = block && open_journal(&file, in, name, block, err);
 
 	r = file_reader(&file);
 	while (ok && done < file.size) {

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import mpt_zip
 import pytest
 from s3_servers import moto  # noqa: F401
-from test_convert import GOOD, SOME_FAILED
+from test_convert import GOOD, SOME_FAILED, USAGE, summary
 from test_convert_s3 import Remote
 
 HOP = {"connection", "keep-alive", "transfer-encoding"}
@@ -106,3 +106,27 @@ def test_reading_on_fetches_ahead(remote):
     assert sum(sizes) == (remote.folder / "run:v1.pt").stat().st_size
     assert max(sizes) == 8 << 20
     assert len(sizes) < 20
+
+
+@pytest.mark.parametrize("times", [3, 100])
+def test_journal_that_grows_while_it_is_read(remote, times):
+    """Another shard sends its part anew whenever it has lines to add."""
+    mpt_zip.tree(remote.folder / "tree", 3)
+    done = remote.convert("tree", "-o", remote.url("out"))
+    assert done.exit == GOOD
+    [key] = remote.keys("out/.mpt-convert/")
+    content = remote.get(key)
+    grown = []
+
+    def harm(asked, headers):
+        if asked[0] == "HEAD" and key in asked[1] and len(grown) < times:
+            grown.append(b"\n")
+            remote.put(key, content + b"".join(grown))
+
+    with between(remote, harm):
+        done = remote.convert("tree", "-o", remote.url("out"))
+    if times > 10:
+        assert (done.exit, len(grown)) == (USAGE, 10)
+        assert "the object was changed while it was read" in done.stderr
+    else:
+        assert (done.exit, summary(done.stderr)) == (GOOD, (0, 3, 0)), done.stderr
