@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "remote/object.h"
 
-enum { PART_SIZE = 64 << 10, NAME_SIZE = 128 };
+enum { PART_SIZE = 64 << 10, UNSENT_SIZE = 4 << 20, NAME_SIZE = 128 };
 
 bool journal_object_open(struct journal_object *j, const char *folder,
 			 const char *name, struct error *err)
@@ -55,11 +55,13 @@ static bool send(const struct journal_object *j, struct error *err)
 bool journal_object_add(struct journal_object *j, const char *lines,
 			size_t len, struct error *err)
 {
-	if (j->lines.len >= PART_SIZE) {
+	if (j->lines.len >= (j->unsent ? UNSENT_SIZE : PART_SIZE)) {
 		j->lines.len = 0;
 		j->part++;
 	}
-	return buffer_append(&j->lines, lines, len, err) && send(j, err);
+	j->unsent = !buffer_append(&j->lines, lines, len, err) ||
+		    !send(j, err);
+	return !j->unsent;
 }
 
 /* Up to the number: what is before the last dot but one. */

@@ -22,13 +22,17 @@ struct journal_object {
 	char *path;		/* up to its parts' numbers; owned */
 	unsigned part;
 	struct buffer lines;	/* of the part that grows */
+	bool unsent;		/* some of them could not be sent yet */
 };
 
 /* Choose its name; nothing is sent yet. */
 bool journal_object_open(struct journal_object *j, const char *folder,
 			 const char *name, struct error *err);
 
-/* Add whole lines; they are durable once this returns. */
+/*
+ * Add whole lines; they are durable once this returns.  If it fails they are
+ * sent with those that are added next, as long as they are not too many.
+ */
 bool journal_object_add(struct journal_object *j, const char *lines,
 			size_t len, struct error *err);
 

@@ -14,6 +14,7 @@ from s3_servers import moto  # noqa: F401
 from test_convert import GOOD, SOME_FAILED, USAGE, summary
 from test_convert_s3 import Remote
 
+DENIED = b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"
 HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
@@ -25,6 +26,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def do(self):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        asked = (self.command, urllib.parse.unquote(self.path), self.headers.get("Range"), body)
+        self.server.asked.append(asked)
+        if self.server.refuse(asked):
+            self.answer(403, {"content-length": str(len(DENIED))}, DENIED)
+            return
         connection = http.client.HTTPConnection(*self.server.target, timeout=60)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
@@ -34,11 +40,12 @@ class Handler(BaseHTTPRequestHandler):
         data = answer.read()
         headers = {n.lower(): v for n, v in answer.getheaders() if n.lower() not in HOP}
         connection.close()
-        asked = (self.command, urllib.parse.unquote(self.path), self.headers.get("Range"), body)
-        self.server.asked.append(asked)
         headers.setdefault("content-length", str(len(data)))
         self.server.harm(asked, headers)
-        self.send_response_only(answer.status)
+        self.answer(answer.status, headers, data)
+
+    def answer(self, status, headers, data):
+        self.send_response_only(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
@@ -53,6 +60,7 @@ def between(remote, harm=lambda asked, headers: None):
     """What the converter asks for goes this way, until the end of the block."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads, server.asked, server.harm = True, [], harm
+    server.refuse = lambda asked: False
     target = urllib.parse.urlsplit(remote.server.url)
     server.target = target.hostname, target.port
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -130,3 +138,27 @@ def test_journal_that_grows_while_it_is_read(remote, times):
         assert "the object was changed while it was read" in done.stderr
     else:
         assert (done.exit, summary(done.stderr)) == (GOOD, (0, 3, 0)), done.stderr
+
+
+def test_lines_that_could_not_be_sent(remote):
+    """They come with the next ones, also where a part was full."""
+    (remote.folder / "tree").mkdir()
+    names = {f"{'long' * 40}:v{n}.mpt" for n in range(200)}
+    for name in names:
+        (remote.folder / "tree" / name).write_bytes(b"no checkpoint")
+    refused = []
+
+    def refuse(asked):
+        method, path, _, body = asked
+        if method != "PUT" or ".mpt-convert" not in path or len(body) < 64 << 10 or refused:
+            return False
+        refused.append(path)
+        return True
+
+    with between(remote) as server:
+        server.refuse = refuse
+        done = remote.convert("tree", "-o", remote.url("out"), "-j1", "--durability=each")
+    assert len(refused) == 1
+    assert "AccessDenied" in done.stderr
+    kept = {line["source"] for line in remote.journals("out/") if "source" in line}
+    assert kept == names
