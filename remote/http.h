@@ -11,9 +11,9 @@
  *
  * Everything that comes back is hostile: bodies and headers are bounded.
  * Errors name the host and the reason, never a header, a query or a body that
- * was sent.  Any thread may call http_perform(), with requests of its own.
- * Transport by libcurl; in a program that was built without it, or where it
- * cannot be loaded, each request fails.
+ * was sent, nor the password of a proxy.  Any thread may call http_perform(),
+ * with requests of its own.  Transport by libcurl; in a program that was built
+ * without it, or where it cannot be loaded, each request fails.
  */
 #ifndef REMOTE_HTTP_H
 #define REMOTE_HTTP_H

@@ -439,6 +439,16 @@ static int host_len(const char *url)
 	return (int)(host - url) + (int)strcspn(host, "/?");
 }
 
+/* libcurl shows a proxy that it cannot use, with the password in it. */
+static const char *reason_of(const struct transfer *t, CURLcode code)
+{
+	if (!strchr(t->reason, '@'))
+		return t->reason[0] ? t->reason : curl.easy_strerror(code);
+	return strstr(t->reason, "proxy")
+		       ? "the proxy that the environment names cannot be used"
+		       : curl.easy_strerror(code);
+}
+
 static void set_fault(struct transfer *t, const char *reason)
 {
 	struct http_request *r = t->r;
@@ -519,8 +529,7 @@ static void judge(struct transfer *t, CURLcode code, bool *again)
 					   "for");
 		*again = true;
 	} else if (code != CURLE_OK) {
-		set_fault(t, t->reason[0] ? t->reason
-					  : curl.easy_strerror(code));
+		set_fault(t, reason_of(t, code));
 		*again = is_passing(code);
 	} else {
 		r->status = (unsigned)status;

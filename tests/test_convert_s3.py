@@ -442,3 +442,23 @@ def test_only_what_is_needed_is_fetched(remote, moto):  # noqa: F811
 def test_version_names_the_library(remote):
     assert "libcurl/" in run(remote.folder, "--version").stdout
 
+
+
+PROXIES = ["http://user:sekret@host:99999", "ftp://user:sekret@host", "http://us er:sekret@a b"]
+
+
+@pytest.mark.parametrize("proxy", PROXIES)
+def test_password_of_a_proxy(remote, proxy):
+    done = remote.convert(remote.url("runs"), "-o", "out", http_proxy=proxy, AWS_MAX_ATTEMPTS="1")
+    assert done.exit == SOME_FAILED
+    assert "proxy" in done.stderr
+    assert "sekret" not in done.stdout + done.stderr
+
+
+def test_password_in_an_endpoint(remote):
+    done = remote.convert(
+        remote.url("runs"), "-o", "out", "--endpoint-url=http://user:sekret@host"
+    )
+    assert done.exit == USAGE
+    assert "names no user" in done.stderr
+    assert "sekret" not in done.stderr
