@@ -1,78 +1,49 @@
 """Objects as files, as the converter reads and writes them, by way of a server that can do harm."""
 
-import http.client
 import io
-import threading
 import urllib.parse
 import zipfile
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import mpt_zip
 import pytest
+from fault_proxy import Handler, QuietServer, serving
 from s3_servers import moto  # noqa: F401
 from test_convert import GOOD, SOME_FAILED, USAGE, summary
 from test_convert_s3 import Remote
 
 DENIED = b"<Error><Code>AccessDenied</Code><Message>No.</Message></Error>"
-HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, *_):
-        pass
+class Meddler(Handler):
+    """Tells the server's functions what is asked: they refuse it, or change the headers."""
 
     def do(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = self.body()
         asked = (self.command, urllib.parse.unquote(self.path), self.headers.get("Range"), body)
         self.server.asked.append(asked)
         if self.server.refuse(asked):
-            self.answer(403, {"content-length": str(len(DENIED))}, DENIED)
+            self.answer(403, [], DENIED)
             return
-        connection = http.client.HTTPConnection(*self.server.target, timeout=60)
-        connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-        for name, value in self.headers.items():
-            connection.putheader(name, value)
-        connection.endheaders(body or None)
-        answer = connection.getresponse()
-        data = answer.read()
-        headers = {n.lower(): v for n, v in answer.getheaders() if n.lower() not in HOP}
-        connection.close()
-        headers.setdefault("content-length", str(len(data)))
+        status, headers, data = self.hand_on(body)
+        headers = {name.lower(): value for name, value in headers}
         self.server.harm(asked, headers)
-        self.answer(answer.status, headers, data)
-
-    def answer(self, status, headers, data):
-        self.send_response_only(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
+        self.answer(status, list(headers.items()), data)
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do
 
 
 @contextmanager
-def between(remote, harm=lambda asked, headers: None):
+def between(remote, harm=lambda asked, headers: None, refuse=lambda asked: False):
     """What the converter asks for goes this way, until the end of the block."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads, server.asked, server.harm = True, [], harm
-    server.refuse = lambda asked: False
+    server = QuietServer(("127.0.0.1", 0), Meddler)
     target = urllib.parse.urlsplit(remote.server.url)
     server.target = target.hostname, target.port
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    remote.url_of_server = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    server.asked, server.harm, server.refuse = [], harm, refuse
+    remote.url_of_server = server.url
+    with serving(server):
         yield server
-    finally:
-        remote.url_of_server = remote.server.url
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    remote.url_of_server = remote.server.url
 
 
 @pytest.fixture
@@ -155,8 +126,7 @@ def test_lines_that_could_not_be_sent(remote):
         refused.append(path)
         return True
 
-    with between(remote) as server:
-        server.refuse = refuse
+    with between(remote, refuse=refuse):
         done = remote.convert("tree", "-o", remote.url("out"), "-j1", "--durability=each")
     assert len(refused) == 1
     assert "AccessDenied" in done.stderr
