@@ -42,6 +42,22 @@ struct source *sources_add(struct sources *sources, const char *path,
 	return source;
 }
 
+bool sources_add_fault(struct sources *sources, const char *root,
+		       const struct error *fault, struct error *err)
+{
+	struct source *source;
+
+	if (fault->kind == ERROR_MEMORY || fault->kind == ERROR_INTERRUPTED) {
+		*err = *fault;
+		return false;
+	}
+	source = sources_add(sources, root, file_base_name(root), err);
+	if (!source)
+		return false;
+	source->named = true;
+	return sources_set_fault(sources, source, fault, err);
+}
+
 /* A pattern with a slash is for the relative path, one without for the name. */
 static bool matches(const struct option_list *patterns, const char *relative)
 {

@@ -48,6 +48,13 @@ bool sources_set_fault(struct sources *sources, struct source *source,
 		       const struct error *fault, struct error *err);
 
 /*
+ * Add a root that cannot be looked at, which costs only what lies there.  False
+ * if that is for lack of memory, or for interruption.
+ */
+bool sources_add_fault(struct sources *sources, const char *root,
+		       const struct error *fault, struct error *err);
+
+/*
  * What belongs into such trees and is no checkpoint, by its name: why not, or
  * NULL.
  */

@@ -223,23 +223,6 @@ static bool walk_path(struct sources *sources, const char *root,
 	return true;
 }
 
-/* A name that means nothing here; lack of memory is not its fault. */
-static bool add_unresolved(struct sources *sources, const char *root,
-			   const struct error *fault, struct error *err)
-{
-	struct source *source;
-
-	if (fault->kind == ERROR_MEMORY) {
-		*err = *fault;
-		return false;
-	}
-	source = sources_add(sources, root, file_base_name(root), err);
-	if (!source)
-		return false;
-	source->named = true;
-	return sources_set_fault(sources, source, fault, err);
-}
-
 bool walk_root(struct sources *sources, const char *root,
 	       const struct source_filter *filter, struct error *err)
 {
@@ -248,7 +231,7 @@ bool walk_root(struct sources *sources, const char *root,
 	bool ok;
 
 	if (!resolve_source(&path, root, &fault))
-		ok = add_unresolved(sources, root, &fault, err);
+		ok = sources_add_fault(sources, root, &fault, err);
 	else if (object_is_path(path))
 		ok = walk_objects(sources, path, filter, err);
 	else

@@ -90,23 +90,6 @@ static bool take(void *to, const char *key, const struct s3_facts *facts,
 		add_object(l, relative, facts, err));
 }
 
-/* What goes wrong with one root costs only that. */
-static bool add_fault(struct sources *sources, const char *root,
-		      const struct error *fault, struct error *err)
-{
-	struct source *source;
-
-	if (fault->kind == ERROR_MEMORY || fault->kind == ERROR_INTERRUPTED) {
-		*err = *fault;
-		return false;
-	}
-	source = sources_add(sources, root, file_base_name(root), err);
-	if (!source)
-		return false;
-	source->named = true;
-	return sources_set_fault(sources, source, fault, err);
-}
-
 static bool list(struct listing *l, const char *root, struct error *err)
 {
 	const struct s3_taker taker = { take, l };
@@ -166,5 +149,5 @@ bool walk_objects(struct sources *sources, const char *root,
 	buffer_free(&l.path);
 	fault.path[0] = '\0';	/* not with a slash behind it, nor twice */
 	error_in(&fault, root, NULL);
-	return ok || add_fault(sources, root, &fault, err);
+	return ok || sources_add_fault(sources, root, &fault, err);
 }
