@@ -28,6 +28,7 @@ struct object {
 	struct object_name name;	/* borrows path */
 	struct s3_facts facts;
 	struct file *file;	/* that is filled */
+	const char *folder;	/* in which that is */
 	omp_lock_t lock;	/* of what follows */
 	uint8_t *there;		/* [block_count]: was it fetched */
 	uint64_t block_count, blocks_there;
@@ -102,11 +103,24 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* The file has the object's name: without more, S3 would seem to be full. */
+static bool keep_bytes(void *to, uint64_t offset, const void *buf, size_t len,
+		       struct error *err)
+{
+	const struct object *o = to;
+	struct error fault = { 0 };
+
+	return file_write(o->file, offset, buf, len, &fault) ||
+	       error_set(err, ERROR_IO, ERROR_NO_OFFSET,
+			 "what was fetched cannot be kept in %.200s: %.200s",
+			 o->folder, fault.reason);
+}
+
 /* Fetch the blocks from first on until end, or one that is there. */
 static bool fetch(struct object *o, uint64_t first, uint64_t end,
 		  struct error *err)
 {
-	const struct writer to = file_writer(o->file);
+	const struct writer to = { .write = keep_bytes, .to = o };
 	uint64_t last = first, offset = first * BLOCK_NBYTES;
 
 	while (last < end && !o->there[last])
@@ -288,6 +302,7 @@ static bool open_object(struct file *f, const char *path, const char *folder,
 		return error_in(err, path, NULL);
 	}
 	o->file = f;
+	o->folder = folder;
 	return file_create_filled(f, path, o->facts.nbytes, folder, &origin, o,
 				  err) &&
 	       (f->mtime = o->facts.modified, true);

@@ -39,9 +39,10 @@ char *object_join(struct arena *a, const char *bucket, const char *key,
 
 /*
  * Open what may be an object, or a file on this machine, for reading.  The
- * fetched bytes go to a file in 'folder'.  As long as it is open an object
- * that changes is an error where it is read; file_check_unchanged() compares
- * the MD5 of one that was read whole, where S3 tells that.
+ * fetched bytes go to a file in 'folder', which is borrowed; *f must not move
+ * while it is open.  As long as it is open an object that changes is an error
+ * where it is read; file_check_unchanged() compares the MD5 of one that was
+ * read whole, where S3 tells that.
  */
 bool object_open_or_file(struct file *f, const char *path, const char *folder,
 			 struct error *err);

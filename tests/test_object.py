@@ -1,12 +1,17 @@
 """Objects as files, as the converter reads and writes them, by way of a server that can do harm."""
 
 import io
+import os
+import shutil
+import subprocess
 import urllib.parse
 import zipfile
 from contextlib import contextmanager
 
 import mpt_zip
+import numpy
 import pytest
+from converter import CONVERTER
 from fault_proxy import Handler, QuietServer, serving
 from s3_servers import moto  # noqa: F401
 from test_convert import GOOD, SOME_FAILED, USAGE, summary
@@ -132,3 +137,30 @@ def test_lines_that_could_not_be_sent(remote):
     assert "AccessDenied" in done.stderr
     kept = {line["source"] for line in remote.journals("out/") if "source" in line}
     assert kept == names
+
+
+# A mount that ends with the process.  Status 77: that is not allowed here.
+WITH_A_SMALL_DISK = """
+mount -t tmpfs -o size=1m none spill || exit 77
+exec "$@"
+"""
+OWN_MOUNTS = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+
+
+@pytest.mark.skipif(not shutil.which("unshare"), reason="no unshare(1)")
+def test_no_room_for_what_is_fetched(remote):
+    """It is not S3 that is full."""
+    path = mpt_zip.write(
+        remote.folder / "run:v1.mpt", weights={"w": numpy.arange(1 << 19)}, compression=0
+    )
+    remote.put("runs/run:v1.mpt", path.read_bytes())
+    command = [CONVERTER, remote.url("runs"), "-o", "out"]
+    done = subprocess.run(
+        [*OWN_MOUNTS, "sh", "-c", WITH_A_SMALL_DISK, "sh", *command], cwd=remote.folder,
+        text=True, capture_output=True, timeout=120, env=remote.environment(),
+    )  # fmt: skip
+    if done.returncode == 77:
+        pytest.skip(f"no file system can be mounted: {done.stderr.strip()}")
+    assert done.returncode == SOME_FAILED
+    assert f"cannot be kept in {remote.spill}: " in done.stderr
+    assert "No space left on device" in done.stderr
