@@ -147,7 +147,8 @@ bool walk_objects(struct sources *sources, const char *root,
 	     (found ? add_named(sources, root, &facts, &fault)
 		    : list(&l, root, &fault));
 	buffer_free(&l.path);
-	fault.path[0] = '\0';	/* not with a slash behind it, nor twice */
-	error_in(&fault, root, NULL);
+	if (object_is_path(fault.path))
+		fault.path[0] = '\0';	/* not with a slash behind it */
+	error_for(&fault, root);
 	return ok || sources_add_fault(sources, root, &fault, err);
 }

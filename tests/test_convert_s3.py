@@ -455,6 +455,17 @@ def test_password_of_a_proxy(remote, proxy):
     assert "sekret" not in done.stdout + done.stderr
 
 
+def test_fault_of_a_file_of_settings(remote):
+    """It is not the object that has a line 2."""
+    config = remote.folder / "config"
+    config.write_text("[default]\nno pair\n")
+    done = remote.convert(
+        remote.url("runs"), "-o", "out", AWS_CONFIG_FILE=str(config), AWS_REGION=""
+    )
+    assert done.exit == SOME_FAILED
+    assert f"{remote.url('runs')}: {config}: line 2: " in done.stderr
+
+
 def test_password_in_an_endpoint(remote):
     done = remote.convert(
         remote.url("runs"), "-o", "out", "--endpoint-url=http://user:sekret@host"
