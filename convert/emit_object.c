@@ -26,7 +26,7 @@ static bool sync_object(const struct written *w, struct error *err)
 	return true;
 }
 
-static bool send(struct written *w, bool replace, bool *taken,
+static bool send(struct written *w, const char *instead_of, bool *taken,
 		 struct error *err)
 {
 	struct reader from = file_reader(&w->spill);
@@ -34,7 +34,7 @@ static bool send(struct written *w, bool replace, bool *taken,
 	struct s3_facts facts = { 0 };
 
 	if (!object_split(&name, w->name, err) ||
-	    !s3_send(&name.place, &from, replace, taken, &facts, err))
+	    !s3_send(&name.place, &from, instead_of, taken, &facts, err))
 		return error_in(err, w->name, NULL);
 	memcpy(w->members.etag, facts.etag, sizeof(w->members.etag));
 	return true;
@@ -44,7 +44,7 @@ static bool name_object(struct written *w, bool *renamed, struct error *err)
 {
 	bool taken = false;
 
-	*renamed = send(w, false, &taken, err) && !taken;
+	*renamed = send(w, NULL, &taken, err) && !taken;
 	return *renamed || taken;
 }
 
@@ -64,13 +64,16 @@ static bool compare_object(const struct written *w, struct scratch *scratch,
 static bool replace_object(struct written *w, struct error *err)
 {
 	struct file theirs = { 0 };
-	bool taken;
+	bool taken = false;
 	bool ok = object_open_or_file(&theirs, w->name, object_spill_folder(),
 				      err) &&
-		  emit_archive_check_plain(&theirs, err);
+		  emit_archive_check_plain(&theirs, err) &&
+		  send(w, object_etag(&theirs), &taken, err);
 
 	file_discard(&theirs);
-	return ok && send(w, true, &taken, err);
+	return ok && (!taken ||
+		      error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET, "it was "
+				"not replaced: somebody has changed it"));
 }
 
 const struct emit_form emit_object = {

@@ -46,7 +46,7 @@ static bool send(const struct journal_object *j, struct error *err)
 	ok = buffer_print(&path, err, "%s.%06u.jsonl", j->path, j->part) &&
 	     buffer_terminate(&path, err) &&
 	     ((object_split(&name, path.data, err) &&
-	       s3_send(&name.place, &from, true, &taken, &facts, err)) ||
+	       s3_send(&name.place, &from, S3_WHATEVER, &taken, &facts, err)) ||
 	      error_in(err, path.data, NULL));
 	buffer_free(&path);
 	return ok;

@@ -199,11 +199,21 @@ static void derive(struct settings *s)
 		s->max_errors = 1;
 }
 
+/* With --in-place the sources decide. */
+static bool is_all_on_s3(const struct settings *s)
+{
+	if (s->output)
+		return object_is_path(s->output);
+	for (size_t i = 0; i < s->operands.count; i++)
+		if (!object_is_path(s->operands.values[i]))
+			return false;
+	return s->in_place && s->operands.count > 0;
+}
+
 /* Where bundles go, or journals are, is named like a source. */
 static bool resolve_root(struct settings *s, struct error *err)
 {
 	const char **root = s->summary ? &s->summary : &s->output;
-	bool object;
 
 	if (*root && !resolve_source(&s->root, *root, err)) {
 		err->kind = ERROR_USAGE;
@@ -211,12 +221,11 @@ static bool resolve_root(struct settings *s, struct error *err)
 	}
 	if (*root)
 		*root = s->root;
-	object = *root && object_is_path(*root);
-	if (object && s->format == FORMAT_FOLDER)
+	if (s->format == FORMAT_FOLDER && is_all_on_s3(s))
 		return usage(err, "a bundle on S3 is a zip archive: --format "
 			     "dir is for folders");
 	if (s->format == FORMAT_ANY)
-		s->format = object ? FORMAT_ZIP : FORMAT_FOLDER;
+		s->format = is_all_on_s3(s) ? FORMAT_ZIP : FORMAT_FOLDER;
 	return true;
 }
 
@@ -294,10 +303,9 @@ bool settings_parse(struct settings *s, int argc, char **argv,
 	parsed = options_parse(&settings_options, s, &s->operands, argc, argv,
 			       err);
 	derive(s);
-	if (parsed && check(s, err) && resolve_root(s, err) &&
-	    choose_shard(s, err) &&
+	if (parsed && check(s, err) && choose_shard(s, err) &&
 	    read_architecture(s, err) && read_map(s, err) &&
-	    read_names(s, err))
+	    read_names(s, err) && resolve_root(s, err))
 		return true;
 	settings_free(s);
 	return false;

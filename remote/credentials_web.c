@@ -44,8 +44,8 @@ static bool put_url(struct buffer *url, struct error *err)
 		return false;
 	return (endpoint ? buffer_print(url, err, "%s", endpoint)
 			 : buffer_print(url, err,
-					"https://sts.%s.amazonaws.com/",
-					region)) &&
+					"https://sts.%s.%s/", region,
+					profile_domain(region))) &&
 	       buffer_terminate(url, err);
 }
 

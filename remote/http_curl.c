@@ -643,7 +643,10 @@ static bool run(struct performance *p)
 		if ((!p->despite_signals && !interrupt_check(p->err)) ||
 		    !begin_due(p, &wait_ms))
 			return false;
-		curl.multi_perform(p->client->multi, &running);
+		if (curl.multi_perform(p->client->multi, &running) != CURLM_OK)
+			return error_set(p->err, ERROR_MEMORY,
+					 ERROR_NO_OFFSET,
+					 "libcurl cannot go on");
 		if (!finish_done(p))
 			return false;
 		/* Else the next can perhaps begin. */

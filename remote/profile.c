@@ -179,6 +179,12 @@ bool profile_region(const char **region, struct error *err)
 	return check_region(*region, err);
 }
 
+const char *profile_domain(const char *region)
+{
+	return strncmp(region, "cn-", 3) == 0 ? "amazonaws.com.cn"
+					      : "amazonaws.com";
+}
+
 bool profile_check_url(const char *url, const char *where, struct error *err)
 {
 	bool ok = strncmp(url, "http://", 7) == 0 ||

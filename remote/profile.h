@@ -32,6 +32,9 @@ bool profile_get(const char *key, const char **value, struct error *err);
 /* Environment, profile, "us-east-1": letters, digits and '-'. */
 bool profile_region(const char **region, struct error *err);
 
+/* In which the hosts of a region have their names. */
+const char *profile_domain(const char *region);
+
 /* Environment, profile, or NULL for that of AWS; checked as below. */
 bool profile_endpoint(const char **url, struct error *err);
 bool profile_sts_endpoint(const char **url, struct error *err);

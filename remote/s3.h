@@ -37,6 +37,7 @@ struct s3_place {
 };
 
 #define S3_ETAG_SIZE 96
+#define S3_WHATEVER ""
 #define S3_KEY_LIMIT 1024
 
 struct s3_facts {
@@ -67,13 +68,14 @@ bool s3_fetch(const struct s3_place *place, const struct s3_facts *facts,
 
 /*
  * Send all that the reader shows as one object, in parts if it is large.
- * Unless 'replace', nothing is overwritten: *taken says that something has the
- * name, and nothing was sent to it then.  What S3 got is held against what was
+ * Nothing is overwritten but the object whose ETag is 'instead_of', or with
+ * S3_WHATEVER any; NULL: none.  *taken says that something else has the name,
+ * and nothing was sent to it then.  What S3 got is held against what was
  * sent, by MD5, or byte by byte where S3 tells none; *facts are those of the
  * new object, its time is when S3 answered.
  */
 bool s3_send(const struct s3_place *place, const struct reader *from,
-	     bool replace, bool *taken, struct s3_facts *facts,
+	     const char *instead_of, bool *taken, struct s3_facts *facts,
 	     struct error *err);
 
 /* Remove an object.  One that is not there is no error. */

@@ -212,9 +212,9 @@ static bool put_host(struct s3_address *a, const char *bucket, bool *in_host,
 	*scheme = "https";
 	if (url)
 		return put_endpoint(a, url, scheme, err);
-	return buffer_print(&a->host, err, "%s%ss3.%s.amazonaws.com",
+	return buffer_print(&a->host, err, "%s%ss3.%s.%s",
 			    *in_host ? bucket : "", *in_host ? "." : "",
-			    a->region);
+			    a->region, profile_domain(a->region));
 }
 
 bool s3_address_find(struct s3_address *a, const struct s3_place *place,

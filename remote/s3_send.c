@@ -46,7 +46,7 @@ static bool look_first(const struct s3_sending *s, bool *taken,
 	struct s3_facts there;
 
 	*taken = false;
-	return s->replace || s3_look(&there, taken, s->place, err);
+	return s->instead_of || s3_look(&there, taken, s->place, err);
 }
 
 static bool send_some_times(struct s3_sending *s, bool *taken,
@@ -71,11 +71,11 @@ static bool send_some_times(struct s3_sending *s, bool *taken,
 }
 
 bool s3_send(const struct s3_place *place, const struct reader *from,
-	     bool replace, bool *taken, struct s3_facts *facts,
+	     const char *instead_of, bool *taken, struct s3_facts *facts,
 	     struct error *err)
 {
 	struct s3_sending s = { .place = place, .from = from,
-				.replace = replace };
+				.instead_of = instead_of };
 
 	*facts = (struct s3_facts){ 0 };
 	if (!place->key[0])

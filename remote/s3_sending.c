@@ -36,8 +36,10 @@ bool s3_sending_is_passing(const struct s3_request *r)
 
 void s3_sending_guard(const struct s3_sending *s, struct s3_request *r)
 {
-	if (!s->replace)
+	if (!s->instead_of)
 		s3_request_add_header(r, "if-none-match: *");
+	else if (*s->instead_of)
+		s3_request_add_header(r, "if-match: \"%s\"", s->instead_of);
 }
 
 /* ---- byte by byte ---- */

@@ -17,7 +17,7 @@
 struct s3_sending {
 	const struct s3_place *place;
 	const struct reader *from;
-	bool replace;
+	const char *instead_of;	/* see s3_send() */
 	struct s3_facts facts;	/* of the new object */
 };
 

@@ -158,10 +158,10 @@ def test_places(remote, tree, source, output):
 
 
 def test_in_place(remote, tree):
-    refused = remote.convert(remote.url("runs"), "--in-place")
+    refused = remote.convert(remote.url("runs"), "tree", "--in-place")
     assert refused.exit == SOME_FAILED
     assert refused.stderr.count("a bundle on S3 is a zip archive: --format zip") == 4
-    done = remote.convert(remote.url("runs"), "--in-place", "--format=zip")
+    done = remote.convert(remote.url("runs"), "--in-place")
     assert summary(done.stderr) == (3, 1, 1)
     for name, members in EXPECTED.items():
         assert members_of(remote.get("runs/" + name)) == members

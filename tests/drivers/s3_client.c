@@ -98,8 +98,8 @@ static bool get(const struct s3_place *place, char **arguments,
 	return ok;
 }
 
-static bool send(const struct s3_place *place, const char *path, bool replace,
-		 struct error *err)
+static bool send(const struct s3_place *place, const char *path,
+		 const char *instead_of, struct error *err)
 {
 	struct file f = { 0 };
 	struct s3_facts facts;
@@ -109,7 +109,7 @@ static bool send(const struct s3_place *place, const char *path, bool replace,
 	if (!file_open(&f, path, err))
 		return false;
 	from = file_reader(&f);
-	ok = s3_send(place, &from, replace, &taken, &facts, err);
+	ok = s3_send(place, &from, instead_of, &taken, &facts, err);
 	ok = file_close(&f, err) && ok;
 	if (ok && taken)
 		puts("taken");
@@ -121,13 +121,13 @@ static bool send(const struct s3_place *place, const char *path, bool replace,
 static bool put(const struct s3_place *place, char **arguments,
 		struct error *err)
 {
-	return send(place, arguments[0], false, err);
+	return send(place, arguments[0], NULL, err);
 }
 
 static bool replace(const struct s3_place *place, char **arguments,
 		    struct error *err)
 {
-	return send(place, arguments[0], true, err);
+	return send(place, arguments[0], S3_WHATEVER, err);
 }
 
 static bool print_key(void *to, const char *key, const struct s3_facts *facts,
