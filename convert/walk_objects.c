@@ -38,8 +38,11 @@ static bool is_journal(const char *relative)
 static bool is_output(const struct listing *l, const char *relative)
 {
 	const char *output = l->filter->output, *path = l->path.data;
-	size_t len = output ? strlen(output) : 0;
+	size_t len;
 
+	if (!output)
+		return false;
+	len = strlen(output);
 	while (len > 0 && output[len - 1] == '/')
 		len--;
 	return len > (size_t)(relative - path) &&

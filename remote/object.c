@@ -1,5 +1,5 @@
 /* object.c - files that are filled from objects */
-#define _XOPEN_SOURCE 700	/* S_IFREG */
+#define _DEFAULT_SOURCE	/* S_IFREG */
 #include "remote/object.h"
 
 #include <errno.h>

@@ -357,7 +357,7 @@ RECORD = {
     "time": "2026-01-02T03:04:05.678Z", "status": "converted", "options": DIGEST,
     "bundle": "run/checkpoints/run:v1", "era": "mpt zip", "run": "run", "epoch": 1,
     "architecture": "--architecture", "substitute_sha256": DIGEST, "tensors": 7, "bytes": 823, "spec_bytes": 200,
-    "spec_sha256": DIGEST, "weights_bytes": 623, "weights_sha256": DIGEST,
+    "spec_sha256": DIGEST, "weights_bytes": 623, "weights_sha256": DIGEST, "bundle_etag": DIGEST[:32] + "-7",
     "crc32": [["w", "89abcdef"]], "reason": None, "notes": ["a note"], "repairs": [],
 }
 EVENTS = [
@@ -381,6 +381,7 @@ def journal_lines():
             yield {**RECORD, f"{key}_hex": digits}
     yield {**RECORD, "reason": "it is broken", "status": "failed"}
     yield {**RECORD, "spec_sha256": DIGEST[1:]}
+    yield {**RECORD, "bundle_etag": "x" * 96}
     yield [RECORD]
 
 
