@@ -67,6 +67,12 @@ struct http_request {
 	 * http_perform() that this is the first request of.
 	 */
 	bool despite_signals;
+	/*
+	 * For what nobody knows of if it is cut off: after a signal an
+	 * http_perform() that this is the first request of may still come to
+	 * its end, for some seconds in all.
+	 */
+	bool lingers;
 	bool no_proxy;		/* straight to the host, whatever the
 				   environment says */
 

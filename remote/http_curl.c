@@ -14,7 +14,8 @@
 enum {
 	POLL_MS = 200,		/* how soon a signal is noticed */
 	BYTES_A_SECOND = 1000,	/* less is a stall */
-	RETRY_AFTER_MOST_S = 60
+	RETRY_AFTER_MOST_S = 60,
+	LINGER_S = 10		/* from when a signal was noticed first */
 };
 
 static const double pause_first_s = 0.25, pause_most_s = 20;
@@ -104,7 +105,7 @@ struct performance {
 	struct transfer *transfers;
 	size_t count, pending;
 	size_t ended;		/* attempts */
-	bool despite_signals;
+	bool despite_signals, lingers;
 	struct error *err;
 };
 
@@ -634,14 +635,40 @@ static bool finish_done(struct performance *p)
 	return true;
 }
 
+/* All together have these seconds, however many they are. */
+static bool may_linger(void)
+{
+	static double noticed;
+	double time = now();
+	bool may;
+
+#pragma omp critical(http_signal)
+	{
+		if (noticed == 0)
+			noticed = time;
+		may = time - noticed < LINGER_S;
+	}
+	return may;
+}
+
+static bool may_go_on(const struct performance *p)
+{
+	struct error fault = { 0 };
+
+	if (p->despite_signals || interrupt_check(&fault) ||
+	    (p->lingers && may_linger()))
+		return true;
+	*p->err = fault;
+	return false;
+}
+
 static bool run(struct performance *p)
 {
 	while (p->pending > 0) {
 		size_t ended = p->ended;
 		int wait_ms, running;
 
-		if ((!p->despite_signals && !interrupt_check(p->err)) ||
-		    !begin_due(p, &wait_ms))
+		if (!may_go_on(p) || !begin_due(p, &wait_ms))
 			return false;
 		if (curl.multi_perform(p->client->multi, &running) != CURLM_OK)
 			return error_set(p->err, ERROR_MEMORY,
@@ -663,6 +690,7 @@ bool http_perform(struct http_request *requests, size_t count,
 	struct performance p = {
 		.count = count, .pending = count, .err = err,
 		.despite_signals = count > 0 && requests[0].despite_signals,
+		.lingers = count > 0 && requests[0].lingers,
 	};
 	bool ok;
 

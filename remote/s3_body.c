@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/interrupt.h"
 #include "base/memory.h"
 
 enum { BUFFER_SIZE = 256 << 10 };
@@ -16,6 +15,7 @@ static bool fail(struct error *err)
 			 "libcrypto cannot compute MD5");
 }
 
+/* A signal stops requests, but for those that may linger; not their sums. */
 static bool add_all(const struct reader *from, struct digest *sha256,
 		    EVP_MD_CTX *md5, struct error *err)
 {
@@ -26,8 +26,7 @@ static bool add_all(const struct reader *from, struct digest *sha256,
 	for (uint64_t done = 0; ok && done < from->size; done += n) {
 		n = from->size - done < BUFFER_SIZE
 			    ? (size_t)(from->size - done) : BUFFER_SIZE;
-		ok = interrupt_check(err) &&
-		     reader_read(from, done, buffer, n, err) &&
+		ok = reader_read(from, done, buffer, n, err) &&
 		     digest_add(sha256, buffer, n, err) &&
 		     (EVP_DigestUpdate(md5, buffer, n) == 1 || fail(err));
 	}

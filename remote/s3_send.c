@@ -26,7 +26,7 @@ static enum s3_outcome send_whole(struct s3_sending *s, struct error *err)
 {
 	struct s3_body body = { .from = *s->from };
 	struct s3_request r = { .method = "PUT", .place = s->place,
-				.body = &body };
+				.body = &body, .http = { .lingers = true } };
 	enum s3_outcome outcome;
 
 	s3_sending_guard(s, &r);

@@ -69,11 +69,13 @@ static bool cut_parts(struct upload *u, struct error *err)
 	return ok;
 }
 
+/* Without its answer nobody could give the upload up. */
 static bool begin(struct upload *u, struct error *err)
 {
 	struct s3_body nothing = { .from = { 0 } };
 	struct s3_request r = { .method = "POST", .place = u->s->place,
-				.body = &nothing };
+				.body = &nothing,
+				.http = { .lingers = true } };
 	bool ok = s3_request_add_query(&r, "uploads", "", err) &&
 		  s3_request_perform(&r, 1, err);
 
@@ -248,7 +250,7 @@ static enum s3_outcome complete_once(struct upload *u, struct s3_body *body,
 {
 	struct s3_request r = {
 		.method = "POST", .place = u->s->place, .body = body,
-		.http = { .timeout_s = COMPLETE_TIMEOUT_S },
+		.http = { .timeout_s = COMPLETE_TIMEOUT_S, .lingers = true },
 	};
 	enum s3_outcome outcome = S3_FAILED;
 

@@ -90,6 +90,8 @@ class Handler(QuietHandler):
     def do(self):
         fault = self.server.next_fault(self.command)
         body = self.body()
+        if fault == "held":     # until the test has done something
+            self.server.released.wait(30)
         if fault == "reset":
             self.drop()
         elif fault in ("503", "500"):

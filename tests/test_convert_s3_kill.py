@@ -11,10 +11,12 @@ import time
 
 import mpt_zip
 import numpy
+import pytest
 from converter import CONVERTER, JOURNALS
+from fault_proxy import serving
 from s3_servers import moto  # noqa: F401
 from test_convert import GOOD, summary
-from test_convert_s3 import Remote
+from test_convert_s3 import Remote, proxy_to
 
 KILLS = int(os.environ.get("MPT_KILLS", "100")) // 4
 
@@ -62,3 +64,36 @@ def test_kill_anywhere(moto, tmp_path):  # noqa: F811
     assert (done.exit, summary(done.stderr)[2]) == (GOOD, 0)
     assert remote.bundles("out/") == expected
     assert any(JOURNALS in key for key in remote.keys("out/"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_while_bundles_get_their_names(moto, tmp_path, number):  # noqa: F811
+    """The one that is on its way arrives, and the journal has what was said to be converted."""
+    remote = Remote(moto, tmp_path)
+    remote.put_tree(mpt_zip.tree(tmp_path / "tree", 6), "runs/")
+    with serving(proxy_to(moto)) as proxy:
+        remote.url_of_server = proxy.url
+        assert remote.convert(remote.url("runs"), "-o", remote.url("before"), "-j1").exit == GOOD
+        puts = [at for at, method in enumerate(proxy.methods, 1) if method == "PUT"]
+        proxy.plan("held", puts[3])     # the first is that of the journal
+        process = subprocess.Popen(
+            [CONVERTER, remote.url("runs"), "-o", remote.url("out"), "-j1"],
+            env=remote.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        until = time.monotonic() + 30
+        while proxy.count < puts[3] and time.monotonic() < until:
+            time.sleep(0.02)
+        process.send_signal(number)
+        time.sleep(0.5)
+        proxy.released.set()
+        stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    assert "stopped by signal" not in stderr
+    said = [line for line in stdout.splitlines() if line.startswith("converted ")]
+    lines = remote.journals("out/")
+    assert [line.get("status") for line in lines].count("converted") == len(said) == 3
+    assert lines[-1]["not_begun"] == 3
+    assert len(remote.bundles("out/")) == 3
+    remote.url_of_server = moto.url
+    again = remote.convert(remote.url("runs"), "-o", remote.url("out"))
+    assert (again.exit, summary(again.stderr)) == (GOOD, (3, 3, 0)), again.stderr

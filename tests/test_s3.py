@@ -412,6 +412,31 @@ def test_interrupted_upload(moto, proxy, files):
     assert content_of(moto, bucket, "stopped") is None
 
 
+@pytest.mark.parametrize("at", [2, 3, 6])
+def test_interrupted_answer_of_an_upload(moto, proxy, files, at):
+    """The signal comes as an upload begins, sends its first part, and is put together."""
+    bucket = moto.bucket()
+    proxy.plan("held", at)
+    environment = clean_environment(
+        AWS_ENDPOINT_URL=proxy.url, AWS_REGION=REGION, AWS_ACCESS_KEY_ID=moto.access,
+        AWS_SECRET_ACCESS_KEY=moto.secret, S3_CLIENT_TIMEOUT_S="60",
+    )  # fmt: skip
+    command = [CLIENT, "put", bucket, "stopped", files / "large"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:  # fmt: skip
+        until = time.monotonic() + 30
+        while proxy.count < at and time.monotonic() < until:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        proxy.released.set()
+        status = process.wait(30)
+    proxy.released.clear()
+    assert not moto.s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
+    assert (content_of(moto, bucket, "stopped") is None) == (status == 1)
+    assert (status == 0) == (at == 6)
+
+
 # ---- what no server says on purpose ----
 
 
