@@ -55,6 +55,7 @@ struct written {
 	bool made;		/* there is something of that name */
 	struct folder folder;	/* it, if the form makes one */
 	struct file spill;	/* what is to be sent to S3 */
+	char compared[S3_ETAG_SIZE];	/* of what is in its place on S3 */
 	uint64_t nbytes;	/* of both members, as they lie there */
 	struct member_facts members;
 };

@@ -140,7 +140,7 @@ static bool same_member(const struct written *w, const struct folder *there,
 			      same, err);
 }
 
-static bool compare_folder(const struct written *w, struct scratch *scratch,
+static bool compare_folder(struct written *w, struct scratch *scratch,
 			   enum existing *existing, struct error *err)
 {
 	struct folder there;

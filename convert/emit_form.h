@@ -32,8 +32,8 @@ struct emit_form {
 	 * already, leave both as they are and clear *renamed.
 	 */
 	bool (*rename)(struct written *w, bool *renamed, struct error *err);
-	/* How does w->temporary compare with what has the name? */
-	bool (*compare)(const struct written *w, struct scratch *scratch,
+	/* How does it compare with what has the name? */
+	bool (*compare)(struct written *w, struct scratch *scratch,
 			enum existing *existing, struct error *err);
 	/*
 	 * Give it the name of the bundle that is there, which then has the

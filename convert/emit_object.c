@@ -1,6 +1,7 @@
 /* emit_object.c - a bundle as an archive on S3 */
 #include "convert/emit_form.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -48,17 +49,26 @@ static bool name_object(struct written *w, bool *renamed, struct error *err)
 	return *renamed || taken;
 }
 
-static bool compare_object(const struct written *w, struct scratch *scratch,
+static bool compare_object(struct written *w, struct scratch *scratch,
 			   enum existing *existing, struct error *err)
 {
 	struct file theirs = { 0 };
 	bool ok = object_open_or_file(&theirs, w->name, object_spill_folder(),
-				      err) &&
-		  emit_archive_compare(&w->spill, &theirs, scratch, existing,
-				       err);
+				      err);
 
+	if (ok)
+		snprintf(w->compared, sizeof(w->compared), "%s",
+			 object_etag(&theirs));
+	ok = ok && emit_archive_compare(&w->spill, &theirs, scratch, existing,
+					err);
 	file_discard(&theirs);
 	return ok;
+}
+
+static bool fault_changed(struct error *err)
+{
+	return error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET, "it was not "
+			 "replaced: somebody has changed it");
 }
 
 static bool replace_object(struct written *w, struct error *err)
@@ -67,13 +77,13 @@ static bool replace_object(struct written *w, struct error *err)
 	bool taken = false;
 	bool ok = object_open_or_file(&theirs, w->name, object_spill_folder(),
 				      err) &&
+		  (strcmp(object_etag(&theirs), w->compared) == 0 ||
+		   fault_changed(err)) &&
 		  emit_archive_check_plain(&theirs, err) &&
-		  send(w, object_etag(&theirs), &taken, err);
+		  send(w, w->compared, &taken, err);
 
 	file_discard(&theirs);
-	return ok && (!taken ||
-		      error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET, "it was "
-				"not replaced: somebody has changed it"));
+	return ok && (!taken || fault_changed(err));
 }
 
 const struct emit_form emit_object = {

@@ -38,7 +38,7 @@ static bool compare_archives(const struct written *w, struct scratch *scratch,
 	return ok;
 }
 
-static bool compare_zip(const struct written *w, struct scratch *scratch,
+static bool compare_zip(struct written *w, struct scratch *scratch,
 			enum existing *existing, struct error *err)
 {
 	mode_t mode;

@@ -89,6 +89,8 @@ class Handler(QuietHandler):
 
     def do(self):
         fault = self.server.next_fault(self.command)
+        if self.server.before:
+            self.server.before(self.command)
         body = self.body()
         if fault == "held":     # until the test has done something
             self.server.released.wait(30)
@@ -131,6 +133,7 @@ class FaultProxy(QuietServer):
         self.target = target
         self.lock = threading.Lock()
         self.released = threading.Event()
+        self.before = None      # called with each request's method
         self.plan(None, 0)
 
     def plan(self, fault, at):

@@ -318,6 +318,37 @@ def test_bundle_of_somebody_else(remote, tree):
     assert remote.bundles("out/") == EXPECTED
 
 
+@pytest.mark.parametrize("options", [[], ["--force"]])
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_bundle_of_somebody_else_in_between(remote, change, options):
+    """It comes, or what is to be replaced goes, after that was compared."""
+    key = "out/run:v1.zip"
+    remote.put("runs/run:v1.mpt", mpt_zip.write(remote.folder / "one.mpt", 1).read_bytes())
+    places = [remote.url("runs"), "-o", remote.url("out"), *options]
+    assert remote.convert(*places).exit == GOOD
+    remote.put("runs/run:v1.mpt", mpt_zip.write(remote.folder / "two.mpt", 2).read_bytes())
+    client, puts = remote.server.s3, []
+
+    def before(method):
+        puts.append(method)
+        if puts.count("PUT") == 2 and method == "PUT":    # the first was for the journal
+            if change == "replaced":
+                client.put_object(Bucket=remote.bucket, Key=key, Body=b"of somebody else")
+            else:
+                client.delete_object(Bucket=remote.bucket, Key=key)
+
+    with serving(proxy_to(remote.server)) as proxy:
+        proxy.before, remote.url_of_server = before, proxy.url
+        done = remote.convert(*places)
+    assert (done.exit, summary(done.stderr)) == (SOME_FAILED, (0, 0, 1))
+    said = "it was not replaced: somebody has changed it" if change == "replaced" else "NoSuchKey"
+    assert said in done.stderr
+    if change == "replaced":
+        assert remote.get(key) == b"of somebody else"
+    else:
+        assert key not in remote.keys("out/")
+
+
 def test_check_and_list(remote, tree):
     remote.convert(remote.url("runs"), "-o", remote.url("out"))
     checked = remote.convert("--check", remote.url("runs"), "-o", remote.url("out"))
