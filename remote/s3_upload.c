@@ -25,7 +25,8 @@
 enum {
 	TRIES = 3,
 	COMPLETE_TIMEOUT_S = 900,	/* S3 may need minutes */
-	ABORT_TIMEOUT_S = 10
+	ABORT_TIMEOUT_S = 5,
+	ABORT_ATTEMPTS = 2	/* after a signal */
 };
 
 struct part {
@@ -295,7 +296,8 @@ static void give_up(struct upload *u)
 	struct s3_request r = {
 		.method = "DELETE", .place = u->s->place,
 		.http = { .timeout_s = ABORT_TIMEOUT_S,
-			  .attempts_most = interrupt_signal() ? 1 : 0,
+			  .attempts_most = interrupt_signal()
+						   ? ABORT_ATTEMPTS : 0,
 			  .despite_signals = true },
 	};
 	struct error ignored = { 0 };

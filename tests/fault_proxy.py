@@ -88,9 +88,9 @@ class Handler(QuietHandler):
         return answer.status, headers, data
 
     def do(self):
-        fault = self.server.next_fault(self.command)
         if self.server.before:
             self.server.before(self.command)
+        fault = self.server.next_fault(self.command)
         body = self.body()
         if fault == "held":     # until the test has done something
             self.server.released.wait(30)

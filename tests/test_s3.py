@@ -391,10 +391,18 @@ def test_stalled_answers(faulty, operation, at):
     faulty.uploads()
 
 
-def test_interrupted_upload(moto, proxy, files):
-    """A signal ends an upload, and at S3 nothing is left of it."""
-    bucket = moto.bucket()
+@pytest.mark.parametrize("fault", [None, "500"])
+def test_interrupted_upload(moto, proxy, files, fault):
+    """A signal ends an upload, and at S3 nothing is left of it, even if S3 refuses at first."""
+    bucket, deleted = moto.bucket(), []
+
+    def before(method):
+        if method == "DELETE" and not deleted:
+            proxy.plan(fault, 1)
+            deleted.append(method)
+
     proxy.plan("stalled", 4)
+    proxy.before = before
     environment = clean_environment(
         AWS_ENDPOINT_URL=proxy.url, AWS_REGION=REGION, AWS_ACCESS_KEY_ID=moto.access,
         AWS_SECRET_ACCESS_KEY=moto.secret, S3_CLIENT_TIMEOUT_S="60",
@@ -407,7 +415,8 @@ def test_interrupted_upload(moto, proxy, files):
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 1
         assert b"stopped by signal 15" in process.stderr.read()
-    assert "DELETE" in proxy.methods, proxy.methods
+    proxy.before = None
+    assert proxy.methods.count("DELETE") == (2 if fault else 1), proxy.methods
     assert not moto.s3.list_multipart_uploads(Bucket=bucket).get("Uploads")
     assert content_of(moto, bucket, "stopped") is None
 
