@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 SLOW_DOWN = b"<Error><Code>SlowDown</Code><Message>Please reduce your rate.</Message></Error>"
 INTERNAL = b"<Error><Code>InternalError</Code><Message>We failed.</Message></Error>"
+HOLD_S = 120    # longer than any test waits for what comes next
 HOP = {"connection", "keep-alive", "transfer-encoding"}
 
 
@@ -93,7 +94,7 @@ class Handler(QuietHandler):
         fault = self.server.next_fault(self.command)
         body = self.body()
         if fault == "held":     # until the test has done something
-            self.server.released.wait(30)
+            self.server.released.wait(HOLD_S)
         if fault == "reset":
             self.drop()
         elif fault in ("503", "500"):
@@ -115,7 +116,7 @@ class Handler(QuietHandler):
             self.drop()
         elif fault == "stalled":
             self.answer(status, headers, data, data[: len(data) // 2])
-            self.server.released.wait(30)
+            self.server.released.wait(HOLD_S)
             self.drop()
         elif fault == "wrong byte":
             self.answer(status, headers, flipped(data) if data else data)

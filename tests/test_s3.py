@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from canned_s3 import DATE, Answer, CannedS3, make_certificate
-from fault_proxy import FaultProxy, serving
+from fault_proxy import HOLD_S, FaultProxy, serving
 from s3_servers import ALL, CLIENT, REGION, clean_environment, client_of, moto, nanio
 
 __all__ = ["moto", "nanio"]     # fixtures
@@ -409,9 +409,10 @@ def test_interrupted_upload(moto, proxy, files, fault):
     )  # fmt: skip
     command = [CLIENT, "put", bucket, "stopped", files / "large"]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:
-        until = time.monotonic() + 30
+        until = time.monotonic() + HOLD_S / 2
         while proxy.count < 5 and time.monotonic() < until:
             time.sleep(0.02)
+        assert proxy.count >= 5, proxy.methods
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 1
         assert b"stopped by signal 15" in process.stderr.read()
