@@ -5,14 +5,13 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <omp.h>
-#include <openssl/evp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/interrupt.h"
 #include "base/memory.h"
+#include "remote/s3_body.h"
 
 /* What is fetched at least: the directory of most archives fits in. */
 #define BLOCK_NBYTES (UINT64_C(128) << 10)
@@ -20,8 +19,6 @@
 #define SMALL_NBYTES (UINT64_C(1) << 20)
 /* What is fetched ahead at most, in parts that come at the same time. */
 #define AHEAD_NBYTES (4 * S3_PART_NBYTES)
-
-enum { MD5_BUFFER_SIZE = 256 << 10, MD5_NBYTES = 16 };
 
 struct object {
 	char *path;
@@ -187,54 +184,17 @@ static bool fill(void *state, uint64_t offset, size_t len, struct error *err)
 
 /* ---- checking ---- */
 
-static bool add_all(EVP_MD_CTX *md5, const struct file *f, struct error *err)
-{
-	const struct reader r = file_reader(f);
-	uint8_t *buffer = memory_array(MD5_BUFFER_SIZE, 1, err);
-	bool ok = buffer != NULL;
-	size_t n;
-
-	for (uint64_t done = 0; ok && done < f->size; done += n) {
-		n = (size_t)smaller(f->size - done, MD5_BUFFER_SIZE);
-		ok = interrupt_check(err) &&
-		     reader_read(&r, done, buffer, n, err) &&
-		     (EVP_DigestUpdate(md5, buffer, n) == 1 ||
-		      error_set(err, ERROR_IO, ERROR_NO_OFFSET,
-				"libcrypto cannot compute MD5"));
-	}
-	free(buffer);
-	return ok;
-}
-
-static bool compute_md5(char hex[2 * MD5_NBYTES + 1], const struct file *f,
-			struct error *err)
-{
-	EVP_MD_CTX *md5 = EVP_MD_CTX_new();
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	bool ok = md5 && EVP_DigestInit_ex(md5, EVP_md5(), NULL) == 1;
-
-	if (!ok)
-		error_set(err, ERROR_IO, ERROR_NO_OFFSET,
-			  "libcrypto cannot compute MD5");
-	ok = ok && add_all(md5, f, err);
-	if (ok && EVP_DigestFinal_ex(md5, digest, NULL) != 1)
-		ok = error_set(err, ERROR_IO, ERROR_NO_OFFSET,
-			       "libcrypto cannot compute MD5");
-	for (size_t i = 0; ok && i < MD5_NBYTES; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	EVP_MD_CTX_free(md5);
-	return ok;
-}
-
 static bool check(void *state, struct error *err)
 {
 	struct object *o = state;
-	char hex[2 * MD5_NBYTES + 1];
+	const struct reader all = file_reader(o->file);
+	char hex[S3_MD5_HEX_SIZE];
+	struct error fault = { 0 };
 
 	if (!o->facts.md5[0] || o->blocks_there < o->block_count)
 		return true;
-	if (!compute_md5(hex, o->file, err))
-		return false;
+	if (!s3_body_md5_of(hex, &all, &fault))
+		return fail_reading(&fault, err);
 	return strcmp(hex, o->facts.md5) == 0 ||
 	       error_set(err, ERROR_IO, ERROR_NO_OFFSET,
 			 "what was fetched has the MD5 %s, and S3 has %s: it "

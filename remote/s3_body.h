@@ -29,6 +29,10 @@ struct s3_body {
 /* Compute the sums, if they are not known yet. */
 bool s3_body_sum(struct s3_body *body, struct error *err);
 
+/* The MD5 of all that a reader shows, in hex. */
+bool s3_body_md5_of(char hex[S3_MD5_HEX_SIZE], const struct reader *from,
+		    struct error *err);
+
 /* The MD5 of bytes in memory. */
 bool s3_body_md5(unsigned char md5[S3_MD5_NBYTES], const void *data,
 		 size_t len, struct error *err);
