@@ -1,7 +1,6 @@
 /* credentials_container.c - credentials of the container this runs in */
 #include "remote/credentials_source.h"
 
-#include <arpa/inet.h>
 #include <openssl/crypto.h>
 #include <string.h>
 
@@ -17,53 +16,27 @@ enum { TIMEOUT_S = 2, ATTEMPTS = 3 };
 
 /* ---- which URL ---- */
 
-static bool is_loopback(const char *host)
-{
-	struct in_addr address;
-
-	return inet_pton(AF_INET, host, &address) == 1 &&
-	       ntohl(address.s_addr) >> 24 == 127;
-}
-
 /* The hosts that are asked without encryption: they are not far away. */
-static bool is_near(const char *host)
+static bool is_near(const char *url)
 {
 	static const char *const hosts[] = {
-		"localhost", "[::1]", "169.254.170.2", "169.254.170.23",
-		"[fd00:ec2::23]"
+		"169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"
 	};
+	size_t len;
+	const char *host = http_find_host(url, &len);
 
 	for (size_t i = 0; i < sizeof(hosts) / sizeof(*hosts); i++)
-		if (strcmp(host, hosts[i]) == 0)
+		if (strlen(hosts[i]) == len && memcmp(host, hosts[i], len) == 0)
 			return true;
-	return is_loopback(host);
-}
-
-/* What stands before the port or the path; false if it does not fit. */
-static bool split_host(char *host, size_t size, const char *url)
-{
-	const char *start = strstr(url, "://") + 3;
-	const char *bracket = *start == '[' ? strchr(start, ']') : NULL;
-	const char *from = bracket ? bracket : start;
-	const char *end = from + strcspn(from, ":/?#");
-	size_t len = (size_t)(end - start);
-
-	if (len >= size)
-		return false;
-	memcpy(host, start, len);
-	host[len] = '\0';
-	return true;
+	return http_is_loopback(host, len);
 }
 
 /* The authorization goes to nobody who happens to be named. */
 static bool check_full(const char *url, struct error *err)
 {
-	char host[64];
-
 	if (!profile_check_url(url, FULL, err))
 		return false;
-	return strncmp(url, "https://", 8) == 0 ||
-	       (split_host(host, sizeof(host), url) && is_near(host)) ||
+	return strncmp(url, "https://", 8) == 0 || is_near(url) ||
 	       error_set(err, ERROR_UNSAFE, ERROR_NO_OFFSET,
 			 FULL " is neither https:// nor on this host, "
 			 "169.254.170.2, 169.254.170.23 or [fd00:ec2::23]");

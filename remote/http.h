@@ -116,6 +116,15 @@ bool http_perform(struct http_request *requests, size_t count,
 const char *http_header(const struct http_request *request,
 			const char *name);
 
+/*
+ * The host that a URL with a scheme names, in the URL, without its port; *len
+ * bytes, and with its brackets, if it has some.
+ */
+const char *http_find_host(const char *url, size_t *len);
+
+/* Is it this machine, by its name or by an address of 127.0.0.0/8 or ::1? */
+bool http_is_loopback(const char *host, size_t len);
+
 bool http_is_success(const struct http_request *request);
 
 void http_free(struct http_request *request);

@@ -1,7 +1,6 @@
 /* stats_server.c - ask the stats server for a policy */
 #include "remote/stats_server.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,26 +49,6 @@ static const char *find_host(const char *url, bool *secure)
 	return strncmp(url, "http://", 7) == 0 ? url + 7 : NULL;
 }
 
-/* Is it this machine that a host, with its port perhaps, stands for? */
-static bool is_loopback(const char *host, size_t len)
-{
-	char name[16] = "";
-	struct in_addr address;
-	size_t n = 0;
-
-	if (len >= 5 && memcmp(host, "[::1]", 5) == 0)
-		return len == 5 || host[5] == ':';
-	while (n < len && host[n] != ':')
-		n++;
-	if (n == 9 && memcmp(host, "localhost", 9) == 0)
-		return true;
-	if (n >= sizeof(name))
-		return false;
-	memcpy(name, host, n);
-	return inet_pton(AF_INET, name, &address) == 1 &&
-	       ntohl(address.s_addr) >> 24 == 127;
-}
-
 /* Characters that a parser could take for the end of the host are refused. */
 static bool check_url(const char *url, struct error *err)
 {
@@ -87,7 +66,8 @@ static bool check_url(const char *url, struct error *err)
 	    strpbrk(host, "?#\\"))
 		return fault_usage(err, OPTION " takes a URL without a query, "
 				   "and with special characters encoded");
-	on_this_machine = is_loopback(host, len);
+	host = http_find_host(url, &len);
+	on_this_machine = http_is_loopback(host, len);
 	return !token || secure || on_this_machine ||
 	       fault_usage(err, TOKEN " is set, and is not sent over http://, "
 			   "where others can read it: name the stats server "
