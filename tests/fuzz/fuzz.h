@@ -45,6 +45,18 @@ static inline void *fuzz_copy(const void *data, size_t len)
 	return copy;
 }
 
+/* The same with a NUL behind it, as text. */
+static inline char *fuzz_text(const void *data, size_t len)
+{
+	char *text = malloc(len + 1);
+
+	REQUIRE(text != NULL);
+	if (len > 0)
+		memcpy(text, data, len);
+	text[len] = '\0';
+	return text;
+}
+
 /* A reader over bytes in memory of which one read fails, as on a bad disk. */
 struct fuzz_flaky {
 	const uint8_t *data;

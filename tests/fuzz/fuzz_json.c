@@ -267,11 +267,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	REQUIRE(!doc.root);
 	if (!memchr(data, '\0', len)) {
-		char *text = malloc(len + 1);
+		char *text = fuzz_text(data, len);
 
-		REQUIRE(text != NULL);
-		memcpy(text, data, len);
-		text[len] = '\0';
 		check_report(text, len);
 		free(text);
 	}

@@ -76,12 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const uint8_t *nul = len > 0 ? memchr(data, 0, len) : NULL;
 	size_t n = nul ? (size_t)(nul - data) : len;
-	char *text = malloc(n + 1);
+	char *text = fuzz_text(data, n);
 
-	REQUIRE(text != NULL);
-	if (n > 0)
-		memcpy(text, data, n);
-	text[n] = '\0';
 	parse(text, n, "default", true);
 	parse(text, n, "default", false);
 	parse(text, n, "a b", true);

@@ -128,12 +128,8 @@ static void parse_headers(char *text, size_t len)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	char *text = malloc(len + 1);
+	char *text = fuzz_text(data, len);
 
-	REQUIRE(text != NULL);
-	if (len > 0)
-		memcpy(text, data, len);
-	text[len] = '\0';
 	parse_page(text, len, "", NULL, false);
 	parse_page(text, len, "a/", "a/", true);
 	parse_fault(text, len);
