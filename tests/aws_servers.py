@@ -7,6 +7,8 @@ from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 
+from fault_proxy import serving
+
 ROLES = "/latest/meta-data/iam/security-credentials/"
 TOKEN = "/latest/api/token"
 IMDS_TOKEN = "imds-token-=="
@@ -110,12 +112,5 @@ class Server(ThreadingHTTPServer):
 
 @contextmanager
 def running(address=("127.0.0.1", 0)):
-    server = Server(address)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(Server(address)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

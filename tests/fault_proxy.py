@@ -4,6 +4,7 @@ import http.client
 import socket
 import struct
 import threading
+import urllib.parse
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -147,3 +148,9 @@ class FaultProxy(QuietServer):
             self.count += 1
             self.methods.append(method)
             return self.fault if self.count == self.at else None
+
+
+def proxy_to(server):
+    """In front of a server that has a url."""
+    target = urllib.parse.urlsplit(server.url)
+    return FaultProxy((target.hostname, target.port))

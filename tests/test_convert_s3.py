@@ -7,14 +7,13 @@ are tests/test_convert_s3_faults.py.
 import io
 import json
 import os
-import urllib.parse
 import zipfile
 
 import mpt_zip
 import numpy
 import pytest
 from converter import JOURNALS, files_below
-from fault_proxy import FaultProxy, serving
+from fault_proxy import proxy_to, serving
 from s3_servers import REGION, clean_environment, moto  # noqa: F401
 from test_convert import GOOD, NOTHING, SOME_FAILED, USAGE, run, summary
 
@@ -108,11 +107,6 @@ FOLDERS = {
     for n in range(3)
     for name, content in mpt_zip.bundle(n).items()
 }
-
-
-def proxy_to(server):
-    target = urllib.parse.urlsplit(server.url)
-    return FaultProxy((target.hostname, target.port))
 
 
 # ---- every mix of places ----

@@ -8,10 +8,10 @@ name of a bundle; and another run comes to the end of an undisturbed one.
 import mpt_zip
 import pytest
 import torch
-from fault_proxy import serving
+from fault_proxy import proxy_to, serving
 from s3_servers import moto  # noqa: F401
 from test_convert import GOOD, SOME_FAILED, USAGE, summary
-from test_convert_s3 import Remote, proxy_to
+from test_convert_s3 import Remote
 
 # What a server refuses it refuses before or after it has done it: once of each is enough.
 FAULTS = ["reset", "lost", "cut", "changed", "wrong byte"]

@@ -60,10 +60,10 @@ def clear(folder, options):
         shutil.rmtree(folder / "out", ignore_errors=True)
 
 
-def kill_once(folder, options, delay):
+def kill_once(folder, places, delay, **environment):
     """Has it come to its end before?"""
-    process = subprocess.Popen([CONVERTER, "tree", "-q", "-j2", *options], cwd=folder,
-                               stderr=subprocess.PIPE)
+    process = subprocess.Popen([CONVERTER, "-q", "-j2", *places], cwd=folder,
+                               stderr=subprocess.PIPE, **environment)
     try:
         process.wait(timeout=delay)
     except subprocess.TimeoutExpired:
@@ -92,7 +92,7 @@ def test_kill_anywhere(ram_path, form):
     clear(ram_path, options)
     chance, kills = random.Random(form), 0
     while kills < KILLS // len(FORMS):
-        if kill_once(ram_path, options, chance.uniform(0, whole / 2)):
+        if kill_once(ram_path, ["tree", *options], chance.uniform(0, whole / 2)):
             assert_at_the_end(ram_path, expected)
             clear(ram_path, options)
         else:

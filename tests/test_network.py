@@ -10,10 +10,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from fault_proxy import serving
+from fault_proxy import proxy_to, serving
 from s3_servers import moto  # noqa: F401
 from test_convert import GOOD, SOME_FAILED, USAGE, run
-from test_convert_s3 import Remote, proxy_to
+from test_convert_s3 import Remote
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ import io
 import json
 import struct
 import subprocess
-import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from fault_proxy import proxy_to, serving
 from inspector import BAD, GOOD, NOTHING, USAGE, Run
 from s3_servers import clean_environment, moto  # noqa: F401
 from sources import BUILD, PROJECT
@@ -318,48 +316,6 @@ def test_reports(tree, run, tmp_path):
 # ---- how much is fetched ----
 
 
-class Relay(ThreadingHTTPServer):
-    """Hands requests on, and counts the bytes of the bodies that come back."""
-
-    daemon_threads = True
-
-    def __init__(self, url):
-        super().__init__(("127.0.0.1", 0), Hand)
-        self.host, self.nbytes = url.removeprefix("http://"), 0
-
-
-class Hand(BaseHTTPRequestHandler):
-    def relay(self):
-        connection = HTTPConnection(self.server.host)
-        connection.request(self.command, self.path, headers=dict(self.headers))
-        answer = connection.getresponse()
-        body = answer.read()
-        self.server.nbytes += len(body)
-        self.send_response(answer.status)
-        for name, value in answer.getheaders():
-            if name.lower() not in ("connection", "date", "server"):
-                self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-        connection.close()
-
-    do_GET = do_HEAD = relay
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def relay(store):
-    relay = Relay(store.url)
-    thread = threading.Thread(target=relay.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield relay
-    relay.shutdown()
-    thread.join()
-    relay.server_close()
-
-
 def large_bundle(bundle, nbytes):
     """The same with other weights, that take so many bytes."""
     header = {"net.weight": {"dtype": "F32", "shape": [nbytes // 4], "data_offsets": [0, nbytes]}}
@@ -372,17 +328,18 @@ def large_bundle(bundle, nbytes):
     return made.getvalue()
 
 
-def test_only_what_is_needed_is_fetched(store, bucket, bundle, run, relay):
-    nbytes = 12 << 20
+def test_only_what_is_needed_is_fetched(store, bucket, bundle, run):
+    nbytes, uri = 12 << 20, f"s3://{bucket}/nav:v5.zip"
     put(store, bucket, {"nav:v5.zip": large_bundle(bundle, nbytes)})
-    uri, url = f"s3://{bucket}/nav:v5.zip", f"http://127.0.0.1:{relay.server_port}"
-    for program, verb in (("mpt-inspect", "show"), ("mpt-inspect", "keys"), ("mpt-inspect", "list"), ("mpt-inspect", "resolve")):
-        relay.nbytes = 0
-        assert run(program, verb, "--endpoint-url", url, uri).exit == GOOD
-        assert relay.nbytes < nbytes / 8
-    relay.nbytes = 0
-    done = run("mpt-validate", "--endpoint-url", url, uri)
-    assert done.exit == GOOD and nbytes < relay.nbytes < nbytes * 9 / 8, done.stdout
+    with serving(proxy_to(store)) as proxy:
+        for verb in ("show", "keys", "list", "resolve"):
+            proxy.bodies_nbytes = 0
+            assert run("mpt-inspect", verb, "--endpoint-url", proxy.url, uri).exit == GOOD
+            assert proxy.bodies_nbytes < nbytes / 8
+        proxy.bodies_nbytes = 0
+        done = run("mpt-validate", "--endpoint-url", proxy.url, uri)
+        assert done.exit == GOOD, done.stdout
+        assert nbytes < proxy.bodies_nbytes < nbytes * 9 / 8
 
 
 def test_several_at_once(store, bucket, bundle, run):

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from canned_s3 import DATE, Answer, CannedS3, make_certificate
-from fault_proxy import HOLD_S, FaultProxy, serving
+from fault_proxy import HOLD_S, proxy_to, serving
 from s3_servers import ALL, CLIENT, REGION, clean_environment, client_of, moto, nanio
 
 __all__ = ["moto", "nanio"]     # fixtures
@@ -47,8 +47,7 @@ def bucket(moto):
 
 @pytest.fixture(scope="module")
 def proxy(moto):
-    host, port = moto.url.removeprefix("http://").split(":")
-    with serving(FaultProxy((host, int(port)))) as server:
+    with serving(proxy_to(moto)) as server:
         yield server
 
 

@@ -1,11 +1,11 @@
 """Policies that only the stats server knows, from a server that answers as each test says."""
 
 import json
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from fault_proxy import serving
 from inspector import BAD, GOOD, USAGE, inspect
 from remote_environment import CLEAN, NOWHERE, UNREACHED
 from test_inspect_list import put_folder
@@ -47,13 +47,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Server()) as server:
+        yield server
 
 
 def resolve(server, name, *options, cwd="/", **environment):
