@@ -87,13 +87,14 @@ static bool step_isal(struct inflate_state *s, struct inflate_io *io,
 	s->next_out = io->out;
 	s->avail_out = out;
 	status = isal_inflate(s);
+	if (status != ISAL_DECOMP_OK)	/* then it miscounts what is left */
+		return broken(offset, isal_reason(status), err);
 	io->in = s->next_in;
 	io->in_len -= in - s->avail_in;
 	io->out = s->next_out;
 	io->out_len -= out - s->avail_out;
 	*ended = s->block_state == ISAL_BLOCK_FINISH;
-	return status == ISAL_DECOMP_OK ||
-	       broken(offset, isal_reason(status), err);
+	return true;
 }
 
 #endif

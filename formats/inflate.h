@@ -28,7 +28,10 @@ struct inflate *inflate_new(enum inflate_way way, struct error *err);
 
 void inflate_free(struct inflate *f);
 
-/* What is to be read, and room to write to; both shrink as they are used. */
+/*
+ * What is to be read, and room to write to; both shrink as they are used, but
+ * need not if that fails.
+ */
 struct inflate_io {
 	const uint8_t *in;
 	uint8_t *out;

@@ -191,27 +191,35 @@ static const struct {
 	  "invalid literal/lengths set", NULL },
 };
 
+/* With something behind the stream, which ISA-L looks at ahead. */
+static void check_difference(size_t i, size_t behind)
+{
+	const char *row = differences[i].name, *reason = differences[i].zlib;
+	size_t len = differences[i].len + behind;
+	struct outcome o;
+
+	memcpy(stream, differences[i].bytes, differences[i].len);
+	memset(stream + differences[i].len, 0, behind);
+	o = run(INFLATE_AS_ZLIB, got[0], len, len, MOST + 1);
+	check_fault(row, &o.err, ERROR_CORRUPT, 7, reason);
+	CHECK(row, o.used <= len);
+#ifdef HAVE_ISAL
+	reason = differences[i].isal;
+#endif
+	o = run(INFLATE_FAST, got[0], len, len, MOST + 1);
+	CHECK(row, o.good == !reason && o.used <= len);
+	if (reason)
+		check_fault(row, &o.err, ERROR_CORRUPT, 7, reason);
+	else
+		CHECK(row, o.used == differences[i].len);
+}
+
 static void test_differences(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < COUNT(differences); i++) {
-		const char *row = differences[i].name, *reason;
-		size_t len = differences[i].len;
-		struct outcome o;
-
-		memcpy(stream, differences[i].bytes, len);
-		o = run(INFLATE_AS_ZLIB, got[0], len, len, MOST + 1);
-		check_fault(row, &o.err, ERROR_CORRUPT, 7,
-			    differences[i].zlib);
-		reason = differences[i].zlib;
-#ifdef HAVE_ISAL
-		reason = differences[i].isal;
-#endif
-		o = run(INFLATE_FAST, got[0], len, len, MOST + 1);
-		CHECK(row, o.good == !reason);
-		if (reason)
-			check_fault(row, &o.err, ERROR_CORRUPT, 7, reason);
-	}
+	for (size_t i = 0; i < COUNT(differences); i++)
+		for (size_t behind = 0; behind <= BEHIND; behind++)
+			check_difference(i, behind);
 	inflate_free(NULL);
 	check_rows();
 }
