@@ -40,9 +40,23 @@ size_t text_character(const char *text, size_t len)
 	return n;
 }
 
+/* Most text is ASCII, and that is seen eight bytes at a time. */
+static size_t ascii_span(const char *text, size_t len)
+{
+	size_t pos = 0;
+	uint64_t eight;
+
+	for (; len - pos >= sizeof(eight); pos += sizeof(eight)) {
+		memcpy(&eight, text + pos, sizeof(eight));
+		if (eight & UINT64_C(0x8080808080808080))
+			break;
+	}
+	return pos;
+}
+
 size_t text_utf8_span(const char *text, size_t len)
 {
-	size_t pos = 0, n;
+	size_t pos = ascii_span(text, len), n;
 
 	while (pos < len && (n = text_character(text + pos, len - pos)) > 0)
 		pos += n;

@@ -54,7 +54,7 @@ const struct dtype_info *dtype_info(enum dtype dtype)
 
 static bool equals(const char *known, const char *name, size_t len)
 {
-	return known && strlen(known) == len && memcmp(known, name, len) == 0;
+	return known && strncmp(known, name, len) == 0 && strlen(known) == len;
 }
 
 bool dtype_by_name(const char *name, size_t len, enum dtype *dtype)

@@ -21,6 +21,8 @@ struct renamed {
 
 static bool is_wrapper(const char *component, size_t len)
 {
+	if (len == 0 || component[0] != '_')
+		return false;	/* as is nearly every component */
 	for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++)
 		if (strlen(wrappers[i]) == len &&
 		    memcmp(wrappers[i], component, len) == 0)

@@ -50,17 +50,13 @@ static bool fault_strict(struct scan *s, size_t pos, const char *reason)
 			 "header: %s", reason);
 }
 
-static void skip_blanks(struct scan *s)
-{
-	while (s->pos < s->len && strchr(" \t\r\n", s->text[s->pos]) &&
-	       s->text[s->pos] != '\0')
-		s->pos++;
-}
-
 /* The next byte that is not white space, or -1; it is not consumed. */
 static int peek(struct scan *s)
 {
-	skip_blanks(s);
+	while (s->pos < s->len &&
+	       (s->text[s->pos] == ' ' || s->text[s->pos] == '\t' ||
+		s->text[s->pos] == '\r' || s->text[s->pos] == '\n'))
+		s->pos++;
 	return s->pos < s->len ? (unsigned char)s->text[s->pos] : -1;
 }
 

@@ -47,10 +47,7 @@ void tensor_diff_begin(struct tensor_diff *d, enum dtype a, enum dtype b)
 
 static void decode(struct side *s, enum dtype dtype, size_t n)
 {
-	union values block;
-
-	values_load(&block, dtype, s->bytes, n * s->width);
-	values_decode(s->values, &block, n, dtype);
+	values_decode(s->values, dtype, s->bytes, n);
 }
 
 /* Sums of a block are added up by themselves first: that is more exact. */

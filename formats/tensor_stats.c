@@ -58,10 +58,8 @@ static void add_block(struct tensor_stats *s, const uint8_t *bytes, size_t len)
 	struct value_counts counts = { 0 };
 	double decoded[VALUES_BLOCK];
 	size_t n = len / values_width(s->dtype);
-	union values v;
 
-	values_load(&v, s->dtype, bytes, len);
-	values_count(&counts, &v, s->dtype);
+	values_count(&counts, s->dtype, bytes, len);
 	s->nvalues += n;
 	s->nan += counts.nan;
 	s->positive_inf += counts.positive_inf;
@@ -70,7 +68,7 @@ static void add_block(struct tensor_stats *s, const uint8_t *bytes, size_t len)
 	s->denormal += counts.denormal;
 	s->odd_bool += counts.odd_bool;
 	if (s->level == TENSOR_STATS_FULL) {
-		values_decode(decoded, &v, n, s->dtype);
+		values_decode(decoded, s->dtype, bytes, n);
 		take_statistics(s, decoded, n);
 	}
 }

@@ -50,63 +50,38 @@ size_t values_width(enum dtype dtype)
 	return layouts[dtype].width;
 }
 
-/* The bits of 1: in each dtype neither zero nor anything else that counts. */
-static uint64_t one(const struct layout *l)
+/* Little-endian values of any alignment, one at a time. */
+static uint16_t load_16(const uint8_t *bytes)
 {
-	return l->kind == FLOATING ? (uint64_t)l->bias << l->mantissa_bits : 1;
-}
+	uint16_t v;
 
-static void to_machine_order(uint8_t *bytes, size_t len, size_t width)
-{
+	memcpy(&v, bytes, sizeof(v));
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	for (size_t at = 0; at < len; at += width)
-		for (size_t i = 0; i < width / 2; i++) {
-			uint8_t kept = bytes[at + i];
-
-			bytes[at + i] = bytes[at + width - 1 - i];
-			bytes[at + width - 1 - i] = kept;
-		}
-#else
-	(void)bytes;
-	(void)len;
-	(void)width;
+	v = __builtin_bswap16(v);
 #endif
+	return v;
 }
 
-#define PAD(bits)                                                              \
-	static void pad_##bits(uint##bits##_t *v, size_t len, uint64_t value)  \
-	{                                                                      \
-		size_t width = sizeof(*v);                                     \
-		for (size_t i = len / width; i < VALUES_BLOCK / width; i++)    \
-			v[i] = (uint##bits##_t)value;                          \
-	}
-
-PAD(8)
-PAD(16)
-PAD(32)
-PAD(64)
-
-void values_load(union values *v, enum dtype dtype, const uint8_t *bytes,
-		 size_t len)
+static uint32_t load_32(const uint8_t *bytes)
 {
-	const struct layout *l = &layouts[dtype];
+	uint32_t v;
 
-	memcpy(v->u8, bytes, len);
-	to_machine_order(v->u8, len, l->width);
-	switch (l->width) {
-	case 1:
-		pad_8(v->u8, len, one(l));
-		break;
-	case 2:
-		pad_16(v->u16, len, one(l));
-		break;
-	case 4:
-		pad_32(v->u32, len, one(l));
-		break;
-	case 8:
-		pad_64(v->u64, len, one(l));
-		break;
-	}
+	memcpy(&v, bytes, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	v = __builtin_bswap32(v);
+#endif
+	return v;
+}
+
+static uint64_t load_64(const uint8_t *bytes)
+{
+	uint64_t v;
+
+	memcpy(&v, bytes, sizeof(v));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	return v;
 }
 
 /* ---- one byte: a value's class and number, each known from its bits ---- */
@@ -197,14 +172,13 @@ static void count_float(struct value_counts *counts, const struct layout *l,
 
 /* How often each byte occurs says all; four tables, so that one store need
    not wait for the one before it. */
-static void count_bytes(struct value_counts *counts, const uint8_t *v,
-			const struct layout *l)
+static void count_bytes(struct value_counts *counts, const struct layout *l,
+			const uint8_t *v, size_t len)
 {
 	uint16_t seen[4][256] = { 0 };
 
-	for (size_t i = 0; i < VALUES_BLOCK; i += 4)
-		for (size_t part = 0; part < 4; part++)
-			seen[part][v[i + part]]++;
+	for (size_t i = 0; i < len; i++)
+		seen[i % 4][v[i]]++;
 	for (unsigned bits = 0; bits < 256; bits++) {
 		uint64_t times = (uint64_t)seen[0][bits] + seen[1][bits] +
 				 seen[2][bits] + seen[3][bits];
@@ -222,6 +196,12 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 
 /* ---- wider values ---- */
 
+enum {
+	STEP = 1024,	/* bytes */
+	/* Of a value of such bytes nothing is counted, whatever its dtype. */
+	PADDING = 0x3f
+};
+
 /*
  * Compiled twice, and the processor decides when the program starts.  glibc's
  * loader can do that.
@@ -233,23 +213,25 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 #endif
 
 /*
- * A first loop counts three things with one comparison each; what exactly is
- * not finite is counted only in the blocks that have such values.  The
- * counters are as wide as the values and no block overflows them.
+ * A step at a time, so that the loops have a known length and compilers make
+ * vectors of them.  A first loop counts three things with one comparison each;
+ * what exactly is not finite is counted only in the steps that have such
+ * values.  The counters are as wide as the values and no step overflows them.
  */
 #define COUNT_FLOATS(bits)                                                     \
 	static void count_special_##bits(struct value_counts *counts,          \
-					 const uint##bits##_t *v,              \
+					 const uint8_t *bytes,                 \
 					 int##bits##_t inf)                    \
 	{                                                                      \
 		uint##bits##_t nan = 0, infinite = 0, positive = 0;            \
-		for (size_t i = 0; i < VALUES_BLOCK / sizeof(*v); i++) {       \
+		for (size_t at = 0; at < STEP; at += bits / 8) {       \
+			uint##bits##_t v = load_##bits(bytes + at);            \
 			int##bits##_t x =                                      \
-				(int##bits##_t)(v[i] & INT##bits##_MAX);       \
+				(int##bits##_t)(v & INT##bits##_MAX);          \
 			nan = (uint##bits##_t)(nan + (x > inf));               \
 			infinite = (uint##bits##_t)(infinite + (x == inf));    \
 			positive = (uint##bits##_t)(                           \
-				positive + (v[i] == (uint##bits##_t)inf));     \
+				positive + (v == (uint##bits##_t)inf));        \
 		}                                                              \
 		counts->nan += nan;                                            \
 		counts->positive_inf += positive;                              \
@@ -257,16 +239,16 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 	}                                                                      \
 	FOR_AVX2_TOO                                                           \
 	static void count_floats_##bits(struct value_counts *counts,           \
-					const uint##bits##_t *v,               \
+					const uint8_t *bytes,                  \
 					const struct layout *l)                \
 	{                                                                      \
 		const int##bits##_t normal =                                   \
 			(int##bits##_t)(UINT64_C(1) << l->mantissa_bits);      \
 		const int##bits##_t inf = (int##bits##_t)infinity_of(l);       \
 		uint##bits##_t zero = 0, small = 0, special = 0;               \
-		for (size_t i = 0; i < VALUES_BLOCK / sizeof(*v); i++) {       \
-			int##bits##_t x =                                      \
-				(int##bits##_t)(v[i] & INT##bits##_MAX);       \
+		for (size_t at = 0; at < STEP; at += bits / 8) {       \
+			int##bits##_t x = (int##bits##_t)(                     \
+				load_##bits(bytes + at) & INT##bits##_MAX);    \
 			zero = (uint##bits##_t)(zero + (x == 0));              \
 			small = (uint##bits##_t)(small + (x < normal));        \
 			special = (uint##bits##_t)(special + (x >= inf));      \
@@ -274,16 +256,17 @@ static void count_bytes(struct value_counts *counts, const uint8_t *v,
 		counts->zero += zero;                                          \
 		counts->denormal += (uint64_t)small - zero;                    \
 		if (special > 0)                                               \
-			count_special_##bits(counts, v, inf);                  \
+			count_special_##bits(counts, bytes, inf);              \
 	}
 
 #define COUNT_WHOLE(bits)                                                      \
 	static void count_whole_##bits(struct value_counts *counts,            \
-				       const uint##bits##_t *v)                \
+				       const uint8_t *bytes)                   \
 	{                                                                      \
 		uint##bits##_t zero = 0;                                       \
-		for (size_t i = 0; i < VALUES_BLOCK / sizeof(*v); i++)         \
-			zero = (uint##bits##_t)(zero + (v[i] == 0));           \
+		for (size_t at = 0; at < STEP; at += bits / 8)         \
+			zero = (uint##bits##_t)(                               \
+				zero + (load_##bits(bytes + at) == 0));        \
 		counts->zero += zero;                                          \
 	}
 
@@ -294,35 +277,50 @@ COUNT_WHOLE(16)
 COUNT_WHOLE(32)
 COUNT_WHOLE(64)
 
-void values_count(struct value_counts *counts, const union values *v,
-		  enum dtype dtype)
+static void count_step(struct value_counts *counts, const struct layout *l,
+		       const uint8_t *bytes)
 {
-	const struct layout *l = &layouts[dtype];
 	bool floating = l->kind == FLOATING;
 
 	switch (l->width) {
-	case 1:
-		count_bytes(counts, v->u8, l);
-		break;
 	case 2:
 		if (floating)
-			count_floats_16(counts, v->u16, l);
+			count_floats_16(counts, bytes, l);
 		else
-			count_whole_16(counts, v->u16);
+			count_whole_16(counts, bytes);
 		break;
 	case 4:
 		if (floating)
-			count_floats_32(counts, v->u32, l);
+			count_floats_32(counts, bytes, l);
 		else
-			count_whole_32(counts, v->u32);
+			count_whole_32(counts, bytes);
 		break;
 	case 8:
 		if (floating)
-			count_floats_64(counts, v->u64, l);
+			count_floats_64(counts, bytes, l);
 		else
-			count_whole_64(counts, v->u64);
+			count_whole_64(counts, bytes);
 		break;
 	}
+}
+
+void values_count(struct value_counts *counts, enum dtype dtype,
+		  const uint8_t *bytes, size_t len)
+{
+	const struct layout *l = &layouts[dtype];
+	uint8_t padded[STEP];
+
+	if (l->width == 1) {
+		count_bytes(counts, l, bytes, len);
+		return;
+	}
+	for (; len >= STEP; bytes += STEP, len -= STEP)
+		count_step(counts, l, bytes);
+	if (len == 0)
+		return;
+	memcpy(padded, bytes, len);
+	memset(padded + len, PADDING, STEP - len);
+	count_step(counts, l, padded);
 }
 
 /* ---- decoding ---- */
@@ -365,61 +363,67 @@ static double half_of(const struct layout *l, uint16_t bits)
 	return bits >> 15 ? -x : x;
 }
 
-static void decode_16(double *out, const uint16_t *v, size_t n,
+static void decode_16(double *out, const uint8_t *bytes, size_t n,
 		      const struct layout *l, enum dtype dtype)
 {
 	for (size_t i = 0; i < n; i++) {
+		uint16_t v = load_16(bytes + 2 * i);
+
 		if (dtype == DTYPE_BF16)
-			out[i] = f32_of((uint32_t)v[i] << 16);
+			out[i] = f32_of((uint32_t)v << 16);
 		else if (l->kind == FLOATING)
-			out[i] = half_of(l, v[i]);
+			out[i] = half_of(l, v);
 		else
-			out[i] = l->kind == WHOLE ? (double)(int16_t)v[i] :
-				 (double)v[i];
+			out[i] = l->kind == WHOLE ? (double)(int16_t)v :
+				 (double)v;
 	}
 }
 
-static void decode_32(double *out, const uint32_t *v, size_t n,
+static void decode_32(double *out, const uint8_t *bytes, size_t n,
 		      const struct layout *l)
 {
 	for (size_t i = 0; i < n; i++) {
+		uint32_t v = load_32(bytes + 4 * i);
+
 		if (l->kind == FLOATING)
-			out[i] = f32_of(v[i]);
+			out[i] = f32_of(v);
 		else
-			out[i] = l->kind == WHOLE ? (double)(int32_t)v[i] :
-				 (double)v[i];
+			out[i] = l->kind == WHOLE ? (double)(int32_t)v :
+				 (double)v;
 	}
 }
 
-static void decode_64(double *out, const uint64_t *v, size_t n,
+static void decode_64(double *out, const uint8_t *bytes, size_t n,
 		      const struct layout *l)
 {
 	for (size_t i = 0; i < n; i++) {
+		uint64_t v = load_64(bytes + 8 * i);
+
 		if (l->kind == FLOATING)
-			out[i] = f64_of(v[i]);
+			out[i] = f64_of(v);
 		else
-			out[i] = l->kind == WHOLE ? (double)(int64_t)v[i] :
-				 (double)v[i];
+			out[i] = l->kind == WHOLE ? (double)(int64_t)v :
+				 (double)v;
 	}
 }
 
-void values_decode(double *out, const union values *v, size_t n,
-		   enum dtype dtype)
+void values_decode(double *out, enum dtype dtype, const uint8_t *bytes,
+		   size_t n)
 {
 	const struct layout *l = &layouts[dtype];
 
 	switch (l->width) {
 	case 1:
-		decode_bytes(out, v->u8, n, l);
+		decode_bytes(out, bytes, n, l);
 		break;
 	case 2:
-		decode_16(out, v->u16, n, l, dtype);
+		decode_16(out, bytes, n, l, dtype);
 		break;
 	case 4:
-		decode_32(out, v->u32, n, l);
+		decode_32(out, bytes, n, l);
 		break;
 	case 8:
-		decode_64(out, v->u64, n, l);
+		decode_64(out, bytes, n, l);
 		break;
 	}
 }

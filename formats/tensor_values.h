@@ -1,9 +1,7 @@
 /*
  * tensor_values.h - blocks of values: counted, and decoded
  *
- * Part of formats/tensor_stats.  What is fed is cut into blocks of one size,
- * so that the loops over them have a known length, and compilers make vectors
- * of them.  Constant tables: safe from any thread.
+ * Part of formats/tensor_stats.  Constant tables: safe from any thread.
  */
 #ifndef FORMATS_TENSOR_VALUES_H
 #define FORMATS_TENSOR_VALUES_H
@@ -14,15 +12,8 @@
 
 #include "formats/dtype.h"
 
-enum { VALUES_BLOCK = 4096 };	/* bytes */
-
-/* Values in the byte order of the machine; the rest of a block is padding. */
-union values {
-	uint8_t u8[VALUES_BLOCK];
-	uint16_t u16[VALUES_BLOCK / 2];
-	uint32_t u32[VALUES_BLOCK / 4];
-	uint64_t u64[VALUES_BLOCK / 8];
-};
+/* Bytes, the most that are taken at once: a whole number of any values. */
+enum { VALUES_BLOCK = 4096 };
 
 struct value_counts {
 	uint64_t nan, positive_inf, negative_inf, zero, denormal, odd_bool;
@@ -32,18 +23,17 @@ struct value_counts {
 size_t values_width(enum dtype dtype);
 
 /*
- * Take len bytes (a whole number of values, at most VALUES_BLOCK) into a
- * block; the rest becomes padding that counts as nothing.
+ * Add to *counts what the values in len bytes, little-endian, are: a whole
+ * number of them, at most VALUES_BLOCK bytes.
  */
-void values_load(union values *v, enum dtype dtype, const uint8_t *bytes,
-		 size_t len);
+void values_count(struct value_counts *counts, enum dtype dtype,
+		  const uint8_t *bytes, size_t len);
 
-/* Add what the values of a block are to *counts. */
-void values_count(struct value_counts *counts, const union values *v,
-		  enum dtype dtype);
-
-/* The first n values of a block as doubles, NaN and infinities too. */
-void values_decode(double *out, const union values *v, size_t n,
-		   enum dtype dtype);
+/*
+ * The first n values, little-endian and at most VALUES_BLOCK bytes, as doubles:
+ * NaN and infinities too.
+ */
+void values_decode(double *out, enum dtype dtype, const uint8_t *bytes,
+		   size_t n);
 
 #endif

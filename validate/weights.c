@@ -77,12 +77,14 @@ static bool scan_tensors(const struct scan *scan, size_t first, size_t end,
 			 struct source *source, struct error *err)
 {
 	uint64_t left = 0;
-	char *chunk = memory_array(CHUNK, 1, err);
+	char *chunk = malloc(CHUNK);
 	size_t have = 0, used = 0;
 
+	if (!chunk)
+		return error_set_memory(err, CHUNK);
 	for (size_t i = first; i < end; i++)
 		left += scan->sorted[i]->nbytes;
-	for (size_t i = first; chunk && i < end; i++) {
+	for (size_t i = first; i < end; i++) {
 		const struct tensor *t = scan->sorted[i];
 		struct tensor_stats s;
 		uint64_t fed = 0;
@@ -108,7 +110,7 @@ static bool scan_tensors(const struct scan *scan, size_t first, size_t end,
 		keep(scan->weights, t, &s);
 	}
 	free(chunk);
-	return chunk != NULL;
+	return true;
 failed:
 	free(chunk);
 	return false;
