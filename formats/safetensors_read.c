@@ -14,6 +14,7 @@
 
 #include "base/cursor.h"
 #include "base/text.h"
+#include "formats/json_string.h"
 
 /* More dimensions than any tensor has, few enough to bound the work. */
 enum {
@@ -99,126 +100,17 @@ static bool next_or_end(struct scan *s, char end, bool *more)
 	return true;
 }
 
-static bool hex4(struct scan *s, uint32_t *value)
-{
-	*value = 0;
-	if (s->len - s->pos < 4)
-		return fault(s, s->pos, "a \\u escape is cut off");
-	for (int i = 0; i < 4; i++) {
-		char c = s->text[s->pos++];
-		uint32_t digit;
-
-		if (c >= '0' && c <= '9')
-			digit = (uint32_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			digit = (uint32_t)(c - 'a') + 10;
-		else if (c >= 'A' && c <= 'F')
-			digit = (uint32_t)(c - 'A') + 10;
-		else
-			return fault(s, s->pos - 1,
-				     "a \\u escape needs four hex digits");
-		*value = *value << 4 | digit;
-	}
-	return true;
-}
-
-static bool append_utf8(struct scan *s, uint32_t code)
-{
-	char out[4];
-	size_t n;
-
-	if (code < 0x80) {
-		out[0] = (char)code;
-		n = 1;
-	} else if (code < 0x800) {
-		out[0] = (char)(0xc0 | code >> 6);
-		out[1] = (char)(0x80 | (code & 0x3f));
-		n = 2;
-	} else if (code < 0x10000) {
-		out[0] = (char)(0xe0 | code >> 12);
-		out[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		out[2] = (char)(0x80 | (code & 0x3f));
-		n = 3;
-	} else {
-		out[0] = (char)(0xf0 | code >> 18);
-		out[1] = (char)(0x80 | (code >> 12 & 0x3f));
-		out[2] = (char)(0x80 | (code >> 6 & 0x3f));
-		out[3] = (char)(0x80 | (code & 0x3f));
-		n = 4;
-	}
-	return buffer_append(&s->string, out, n, s->err);
-}
-
-/* Behind "\u": one code unit, or the two of a surrogate pair. */
-static bool unicode_escape(struct scan *s)
-{
-	size_t start = s->pos - 2;
-	uint32_t high, low;
-
-	if (!hex4(s, &high))
-		return false;
-	if (high >= 0xdc00 && high <= 0xdfff)
-		return fault(s, start, "a lone surrogate");
-	if (high < 0xd800 || high > 0xdbff)
-		return append_utf8(s, high);
-	if (s->len - s->pos < 2 || s->text[s->pos] != '\\' ||
-	    s->text[s->pos + 1] != 'u')
-		return fault(s, start, "a lone surrogate");
-	s->pos += 2;
-	if (!hex4(s, &low))
-		return false;
-	if (low < 0xdc00 || low > 0xdfff)
-		return fault(s, start, "a lone surrogate");
-	return append_utf8(s, 0x10000 + ((high - 0xd800) << 10) +
-			      (low - 0xdc00));
-}
-
-static bool escape(struct scan *s)
-{
-	static const char letters[] = "\"\\/bfnrt";
-	static const char values[] = "\"\\/\b\f\n\r\t";
-	const char *found;
-	char c;
-
-	if (s->pos >= s->len)
-		return fault(s, s->pos, "ends inside a string");
-	c = s->text[s->pos++];
-	if (c == 'u')
-		return unicode_escape(s);
-	found = c ? strchr(letters, c) : NULL;
-	if (!found)
-		return fault(s, s->pos - 1, "an unknown escape in a string");
-	return buffer_append(&s->string, values + (found - letters), 1, s->err);
-}
-
 /* The string that starts here, into s->string. */
 static bool string(struct scan *s)
 {
+	const char *reason;
+
 	s->string.len = 0;
 	if (!expect(s, '"'))
 		return false;
-	for (;;) {
-		size_t start = s->pos;
-
-		while (s->pos < s->len && s->text[s->pos] != '"' &&
-		       s->text[s->pos] != '\\' &&
-		       (unsigned char)s->text[s->pos] >= 0x20)
-			s->pos++;
-		if (!buffer_append(&s->string, s->text + start,
-				   s->pos - start, s->err))
-			return false;
-		if (s->pos >= s->len)
-			return fault(s, s->pos, "ends inside a string");
-		if (s->text[s->pos] == '"')
-			break;
-		if (s->text[s->pos] != '\\')
-			return fault(s, s->pos, "a control byte in a string");
-		s->pos++;
-		if (!escape(s))
-			return false;
-	}
-	s->pos++;
-	return true;
+	return json_string_read(&s->string, s->text, s->len, &s->pos, &reason,
+				s->err) ||
+	       (reason && fault(s, s->pos, reason));
 }
 
 static bool string_is(const struct scan *s, const char *text)
