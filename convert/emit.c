@@ -11,8 +11,11 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "convert/emit_form.h"
+#include "convert/relay.h"
 #include "formats/bundle.h"
 #include "formats/policy_spec.h"
+
+enum { STEP_SIZE = 128 << 10 };	/* bytes that are written at once */
 
 static const char temporary_prefix[] = ".mpt-convert-";
 
@@ -213,7 +216,10 @@ bool emit_copy_weights(struct writer to, struct checkpoint *c,
 		       struct error *err)
 {
 	struct digesting digesting = { .in_order = true };
-	struct sink sink = sink_over(to, scratch->buffer, SCRATCH_BUFFER_SIZE);
+	/* What nobody takes over stays in the cache of the processor. */
+	size_t step = relay_pays(scratch->threads, layout->file_nbytes) ?
+			      SCRATCH_BUFFER_SIZE : STEP_SIZE;
+	struct sink sink = sink_over(to, scratch->buffer, step);
 	bool ok;
 
 	sink.observer = (struct writer){ add_to_digest, &digesting };
