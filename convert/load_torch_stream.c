@@ -24,6 +24,7 @@
 #include "base/cursor.h"
 #include "base/text.h"
 #include "convert/storages.h"
+#include "convert/stream_keys.h"
 #include "convert/unpickler/protocol.h"
 #include "formats/pickle.h"
 
@@ -33,7 +34,8 @@ enum { HEAD_START = 256 << 10, COUNT_SIZE = 8 };
 struct head {
 	uint8_t *bytes;
 	size_t len;
-	size_t object, end;	/* offsets: of the fourth, behind the fifth */
+	size_t object, list, end;	/* offsets: of the fourth and fifth,
+					   and behind that */
 };
 
 static const char *const part_names[] = {
@@ -74,6 +76,8 @@ static bool scan_head(struct head *head, struct error *err)
 
 		if (i == 3)
 			head->object = at;
+		if (i == 4)
+			head->list = at;
 		if (!pickle_scan(&scan, head->bytes + at, head->len - at,
 				 err)) {
 			if (err->offset != ERROR_NO_OFFSET)
@@ -193,10 +197,49 @@ static bool open_storages(struct checkpoint *c, const struct reader *bytes,
 			 "storage and were left", bytes->size - at);
 }
 
+/* Was it this pickle that the helper did not like? */
+static bool is_refused(const struct error *fault)
+{
+	return fault->kind == ERROR_CORRUPT || fault->kind == ERROR_LIMIT ||
+	       fault->kind == ERROR_UNSUPPORTED;
+}
+
+/*
+ * With numbers for keys, for which the answer may be known.  A refusal may name
+ * a number, so the same is asked again with the keys.
+ */
+static bool ask(const struct head *head, struct stream_keys *keys,
+		struct scratch *scratch, struct pickle_index *index,
+		struct error *err)
+{
+	const uint8_t *pickles = head->bytes + head->object;
+	size_t len = head->end - head->object;
+	struct error fault = { 0 };
+
+	if (!scratch->state_dict_path &&
+	    !stream_keys_number(keys, pickles, len, head->list - head->object,
+				err))
+		return false;
+	if (keys->numbered) {
+		if (storages_ask(UNPICKLER_STREAM, keys->numbered, len,
+				 scratch, index, &fault) &&
+		    stream_keys_name(keys, index))
+			return true;
+		pickle_index_free(index);
+		if (fault.kind != ERROR_NONE && !is_refused(&fault)) {
+			*err = fault;
+			return false;
+		}
+	}
+	return storages_ask(UNPICKLER_STREAM, pickles, len, scratch, index,
+			    err);
+}
+
 bool load_torch_stream(struct checkpoint *c, const struct reader *bytes,
 		       struct scratch *scratch, struct error *err)
 {
 	struct pickle_index index = { 0 };
+	struct stream_keys keys = { 0 };
 	struct head head = { 0 };
 	bool ok = false;
 
@@ -204,8 +247,8 @@ bool load_torch_stream(struct checkpoint *c, const struct reader *bytes,
 		c->era = "torch stream";
 	if (!read_head(&head, bytes, c->pickle_limit, err))
 		goto done;
-	if (!storages_index(c, UNPICKLER_STREAM, head.bytes + head.object,
-			    head.end - head.object, scratch, &index, err)) {
+	if (!ask(&head, &keys, scratch, &index, err) ||
+	    !storages_look(c, &index, err)) {
 		error_in(err, NULL, "object");
 		goto done;
 	}
@@ -214,5 +257,6 @@ bool load_torch_stream(struct checkpoint *c, const struct reader *bytes,
 done:
 	free(head.bytes);
 	pickle_index_free(&index);
+	stream_keys_free(&keys);
 	return ok;
 }

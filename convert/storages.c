@@ -118,36 +118,41 @@ static bool keep_globals(struct checkpoint *c,
 	return c->globals != NULL;
 }
 
-static bool ask(struct scratch *scratch, const struct pickle_request *request,
-		struct pickle_index *index, struct error *err)
+bool storages_ask(enum unpickler_layout layout, const void *pickle, size_t len,
+		  struct scratch *scratch, struct pickle_index *index,
+		  struct error *err)
 {
+	const struct pickle_request request = {
+		.layout = layout, .state_dict_path = scratch->state_dict_path,
+		.pickle = pickle, .len = len,
+	};
 	const struct recall_answer *known = recall_find(&scratch->recall,
-							request);
+							&request);
 
 	if (known)
 		return pickle_index_parse(index, known->answer,
 					  known->answer_len, err);
-	return unpickle_index(&scratch->helper, request, index, err) &&
-	       recall_keep(&scratch->recall, request, index->answer,
+	return unpickle_index(&scratch->helper, &request, index, err) &&
+	       recall_keep(&scratch->recall, &request, index->answer,
 			   index->answer_len, err);
+}
+
+bool storages_look(struct checkpoint *c, const struct pickle_index *index,
+		   struct error *err)
+{
+	if (!index->not_a_policy)
+		return keep_globals(c, index, err);
+	c->skip = arena_copy(&c->arena, index->notes[0],
+			     strlen(index->notes[0]), err);
+	return c->skip != NULL;
 }
 
 bool storages_index(struct checkpoint *c, enum unpickler_layout layout,
 		    const void *pickle, size_t len, struct scratch *scratch,
 		    struct pickle_index *index, struct error *err)
 {
-	struct pickle_request request = {
-		.layout = layout, .state_dict_path = scratch->state_dict_path,
-		.pickle = pickle, .len = len,
-	};
-
-	if (!ask(scratch, &request, index, err))
-		return false;
-	if (!index->not_a_policy)
-		return keep_globals(c, index, err);
-	c->skip = arena_copy(&c->arena, index->notes[0],
-			     strlen(index->notes[0]), err);
-	return c->skip != NULL;
+	return storages_ask(layout, pickle, len, scratch, index, err) &&
+	       storages_look(c, index, err);
 }
 
 bool storages_take_index(struct checkpoint *c, struct pickle_index *index,

@@ -14,9 +14,21 @@
 #include "convert/unpickle.h"
 
 /*
- * Have the pickle indexed.  If what it holds is no policy, c->skip says so
- * and the index has nothing in it.
+ * Have a pickle indexed by the helper, unless the answer is known.  On failure
+ * the index is empty.
  */
+bool storages_ask(enum unpickler_layout layout, const void *pickle, size_t len,
+		  struct scratch *scratch, struct pickle_index *index,
+		  struct error *err);
+
+/*
+ * Tell the checkpoint which globals there are; or that it holds no policy: then
+ * c->skip says so and the index has nothing in it.
+ */
+bool storages_look(struct checkpoint *c, const struct pickle_index *index,
+		   struct error *err);
+
+/* Both, one after the other. */
 bool storages_index(struct checkpoint *c, enum unpickler_layout layout,
 		    const void *pickle, size_t len, struct scratch *scratch,
 		    struct pickle_index *index, struct error *err);

@@ -17,7 +17,8 @@ LEAST = 95.0  # per cent of the lines; failed allocations are tested elsewhere
 PARSERS = {
     "zip": "formats/zip_read formats/zip_stream formats/zip_names",
     "torch archive": "convert/load_torch_archive",
-    "torch stream": "convert/load_torch convert/load_torch_stream convert/load_pickle",
+    "torch stream": "convert/load_torch convert/load_torch_stream convert/load_pickle "
+    "convert/stream_keys",
     "safetensors": "formats/safetensors_read formats/safetensors_write",
     "JSON": "formats/json formats/json_scan formats/json_string formats/json_write",
     "policy spec": "formats/policy_spec formats/bundle",

@@ -328,7 +328,31 @@ def torch_archives():
     yield files[0]
 
 
+def numbered_streams():
+    """Two storages by their addresses, which the answers have numbers for."""
+    addresses = "93937264646112", "139912345678912"
+    texts = [b"X" + text(address) for address in addresses]
+    used, keys = (b"\x80\x02](" + b"".join(order) + b"e." for order in (texts, texts[::-1]))
+    counted = struct.pack("<Q", 6) + DATA
+    file = stream(2 * counted, pickles=(PICKLE, used, keys)) + MARK
+    first, second = "0".zfill(14), "1".zfill(15)
+    storages = [storage(first), storage(second)]
+    places = [listed(second, number=1), listed(first)]
+    yield file + index(storages, stream=places)
+    yield file + index(storages, stream=places[:1])
+    yield file + index(storages, stream=[places[0], places[0]])
+    yield file + index(storages, stream=[places[0], listed("w")])
+    yield file + index(storages[:1], stream=places, notes=[first])
+    yield file + index(storages[:1], stream=places, names=["m " + first])
+    yield file + index([storage(addresses[0])], stream=places)
+    yield file + index(storages, [tensor(first)], places)
+    yield file + refusal(CORRUPT, first)
+    yield file + bytes([200])
+    yield stream(counted, pickles=(PICKLE, used, b"\x80\x02](" + 2 * texts[0] + b"e.")) + MARK
+
+
 def torch_streams():
+    yield from numbered_streams()
     answer = index(stream=[listed()])
     yield from (data + MARK + answer for data in [*streams(), *NO_CHECKPOINTS])
     for other in ANSWERS:
