@@ -243,32 +243,44 @@ static bool open_storages(struct checkpoint *c, const struct kind *kind,
 
 /* ---- the pickle ---- */
 
+/* What was scanned before need not be scanned again. */
+static bool scan_pickle(const struct kind *kind, const char *pickle,
+			size_t len, struct scratch *scratch, size_t *used,
+			struct error *err)
+{
+	struct pickle_scan scan;
+
+	*used = len;
+	if (storages_are_known(kind->layout, pickle, len, scratch))
+		return true;
+	if (!pickle_scan(&scan, pickle, len, err))
+		return false;
+	*used = (size_t)scan.nbytes;
+	pickle_scan_free(&scan);
+	return true;
+}
+
 static bool index_pickle(struct checkpoint *c, const struct kind *kind,
 			 const struct reader *bytes, struct scratch *scratch,
 			 struct pickle_index *index, struct error *err)
 {
 	const struct zip_member *member = find(&c->archive, kind->pickle);
-	struct pickle_scan scan = { 0 };
 	char *pickle = NULL;
-	size_t len;
-	bool ok = false;
+	size_t len, used;
+	bool ok;
 
 	if (!load_member(&c->archive, member, bytes, (size_t)c->pickle_limit,
 			 &pickle, &len, err))
 		return false;
-	if (!pickle_scan(&scan, pickle, len, err) ||
-	    !storages_index(c, kind->layout, pickle, (size_t)scan.nbytes,
-			    scratch, index, err)) {
-		error_in(err, NULL, member->name);
-		goto done;
-	}
-	ok = scan.nbytes == len ||
-	     notes_add(&c->notes, err, "%zu bytes follow the end of its "
-		       "pickle", len - (size_t)scan.nbytes);
-done:
+	ok = scan_pickle(kind, pickle, len, scratch, &used, err) &&
+	     storages_index(c, kind->layout, pickle, used, scratch, index,
+			    err);
 	free(pickle);
-	pickle_scan_free(&scan);
-	return ok;
+	if (!ok)
+		return error_in(err, NULL, member->name);
+	return used == len ||
+	       notes_add(&c->notes, err, "%zu bytes follow the end of its "
+			 "pickle", len - used);
 }
 
 bool load_torch_archive(struct checkpoint *c, const struct reader *bytes,

@@ -118,14 +118,31 @@ static bool keep_globals(struct checkpoint *c,
 	return c->globals != NULL;
 }
 
+static struct pickle_request request_of(enum unpickler_layout layout,
+					const void *pickle, size_t len,
+					const struct scratch *scratch)
+{
+	return (struct pickle_request){
+		.layout = layout, .state_dict_path = scratch->state_dict_path,
+		.pickle = pickle, .len = len,
+	};
+}
+
+bool storages_are_known(enum unpickler_layout layout, const void *pickle,
+			size_t len, struct scratch *scratch)
+{
+	const struct pickle_request request = request_of(layout, pickle, len,
+							 scratch);
+
+	return recall_find(&scratch->recall, &request) != NULL;
+}
+
 bool storages_ask(enum unpickler_layout layout, const void *pickle, size_t len,
 		  struct scratch *scratch, struct pickle_index *index,
 		  struct error *err)
 {
-	const struct pickle_request request = {
-		.layout = layout, .state_dict_path = scratch->state_dict_path,
-		.pickle = pickle, .len = len,
-	};
+	const struct pickle_request request = request_of(layout, pickle, len,
+							 scratch);
 	const struct recall_answer *known = recall_find(&scratch->recall,
 							&request);
 

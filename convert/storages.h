@@ -13,6 +13,10 @@
 #include "convert/checkpoint.h"
 #include "convert/unpickle.h"
 
+/* Is the answer known that storages_ask() would give?  Then it was scanned. */
+bool storages_are_known(enum unpickler_layout layout, const void *pickle,
+			size_t len, struct scratch *scratch);
+
 /*
  * Have a pickle indexed by the helper, unless the answer is known.  On failure
  * the index is empty.
