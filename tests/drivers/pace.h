@@ -3,9 +3,9 @@
  *
  * For drivers that are linked from the objects of a program, with --wrap for
  * clock_gettime and for a function that moves data.  The variable PACE names a
- * folder with two files: "steps", a FIFO, of which each large move takes one
- * byte, and waits for it; and "clock", which holds the seconds of the monotonic
- * clock as a double.
+ * folder with two files: "steps", a FIFO, of which each step takes one byte,
+ * and waits for it; and "clock", which holds the seconds of the monotonic clock
+ * as a double.
  */
 #ifndef TESTS_DRIVERS_PACE_H
 #define TESTS_DRIVERS_PACE_H
@@ -18,8 +18,6 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { PACE_LARGE = 1 << 18 };	/* fewer bytes need not wait */
 
 static struct {
 	int steps;
@@ -57,12 +55,10 @@ static void pace_prepare(void)
 	pthread_once(&once, pace_begin);
 }
 
-static void pace_wait(size_t len)
+static void pace_wait(void)
 {
 	char step;
 
-	if (len < PACE_LARGE)
-		return;
 	pace_prepare();
 	while (read(pace.steps, &step, 1) != 1)
 		if (errno != EINTR)
