@@ -224,7 +224,7 @@ enum {
 					 int##bits##_t inf)                    \
 	{                                                                      \
 		uint##bits##_t nan = 0, infinite = 0, positive = 0;            \
-		for (size_t at = 0; at < STEP; at += bits / 8) {       \
+		for (size_t at = 0; at < STEP; at += (bits) / 8) {     \
 			uint##bits##_t v = load_##bits(bytes + at);            \
 			int##bits##_t x =                                      \
 				(int##bits##_t)(v & INT##bits##_MAX);          \
@@ -246,7 +246,7 @@ enum {
 			(int##bits##_t)(UINT64_C(1) << l->mantissa_bits);      \
 		const int##bits##_t inf = (int##bits##_t)infinity_of(l);       \
 		uint##bits##_t zero = 0, small = 0, special = 0;               \
-		for (size_t at = 0; at < STEP; at += bits / 8) {       \
+		for (size_t at = 0; at < STEP; at += (bits) / 8) {     \
 			int##bits##_t x = (int##bits##_t)(                     \
 				load_##bits(bytes + at) & INT##bits##_MAX);    \
 			zero = (uint##bits##_t)(zero + (x == 0));              \
@@ -264,7 +264,7 @@ enum {
 				       const uint8_t *bytes)                   \
 	{                                                                      \
 		uint##bits##_t zero = 0;                                       \
-		for (size_t at = 0; at < STEP; at += bits / 8)         \
+		for (size_t at = 0; at < STEP; at += (bits) / 8)       \
 			zero = (uint##bits##_t)(                               \
 				zero + (load_##bits(bytes + at) == 0));        \
 		counts->zero += zero;                                          \
