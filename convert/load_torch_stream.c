@@ -206,7 +206,7 @@ static bool is_refused(const struct error *fault)
 
 /*
  * With numbers for keys, for which the answer may be known.  A refusal may name
- * a number, so the same is asked again with the keys.
+ * a number, and an answer show one: then the same is asked with the keys.
  */
 static bool ask(const struct head *head, struct stream_keys *keys,
 		struct scratch *scratch, struct pickle_index *index,
@@ -216,17 +216,18 @@ static bool ask(const struct head *head, struct stream_keys *keys,
 	size_t len = head->end - head->object;
 	struct error fault = { 0 };
 
-	if (!scratch->state_dict_path &&
+	if (!scratch->state_dict_path && len <= RECALL_LIMIT &&
 	    !stream_keys_number(keys, pickles, len, head->list - head->object,
 				err))
 		return false;
 	if (keys->numbered) {
-		if (storages_ask(UNPICKLER_STREAM, keys->numbered, len,
-				 scratch, index, &fault) &&
-		    stream_keys_name(keys, index))
+		bool answered = storages_ask(UNPICKLER_STREAM, keys->numbered,
+					     len, scratch, index, &fault);
+
+		if (answered && stream_keys_name(keys, index))
 			return true;
 		pickle_index_free(index);
-		if (fault.kind != ERROR_NONE && !is_refused(&fault)) {
+		if (!answered && !is_refused(&fault)) {
 			*err = fault;
 			return false;
 		}

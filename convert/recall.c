@@ -6,8 +6,7 @@
 
 #include "base/memory.h"
 
-/* Bytes of a pickle or an answer, and of all that is held. */
-enum { KEPT_LIMIT = 1 << 20, HELD_LIMIT = 2 * KEPT_LIMIT };
+enum { HELD_LIMIT = 2 * RECALL_LIMIT };	/* bytes, in all */
 
 static bool is_answer_to(const struct recall_answer *a,
 			 const struct pickle_request *request)
@@ -71,8 +70,8 @@ bool recall_keep(struct recall *r, const struct pickle_request *request,
 				      .pickle_len = request->len,
 				      .answer_len = len };
 
-	if (request->layout == UNPICKLER_PLAIN || request->len > KEPT_LIMIT ||
-	    len > KEPT_LIMIT)
+	if (request->layout == UNPICKLER_PLAIN ||
+	    request->len > RECALL_LIMIT || len > RECALL_LIMIT)
 		return true;
 	kept.answer = copy(answer, len, err);
 	if (kept.answer)

@@ -16,7 +16,10 @@
 #include "base/error.h"
 #include "convert/unpickle.h"
 
-enum { RECALL_ANSWERS = 8 };
+enum {
+	RECALL_ANSWERS = 8,
+	RECALL_LIMIT = 1 << 20	/* bytes of a pickle, or of an answer */
+};
 
 struct recall_answer {
 	enum unpickler_layout layout;

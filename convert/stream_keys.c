@@ -36,40 +36,52 @@ static bool is_address(const uint8_t *text, size_t len)
 	return true;
 }
 
-/* Go to the next text in the pickles that looks like an address. */
-static bool next_address(struct cursor *c, struct pickle_operand *operand)
+/*
+ * Go to the next text in the pickles; false behind the last.  Some texts are
+ * not plain: they have quotes or escapes.
+ */
+static bool next_text(struct cursor *c, struct pickle_operand *text,
+		      bool *plain)
 {
 	struct error never = { 0 };	/* the pickles were scanned */
 
 	while (cursor_left(c) > 0) {
 		const struct pickle_opcode *op = &pickle_opcodes[cursor_u8(c)];
 
-		if (!pickle_operand_read(operand, op, c, 0, &never))
+		if (!pickle_operand_read(text, op, c, 0, &never))
 			return false;
-		if (op->kind == KIND_TEXT && operand->len > 0 &&
-		    is_address(operand->text, operand->len))
+		*plain = op->layout != LAYOUT_QUOTED_LINE &&
+			 op->layout != LAYOUT_LINE;
+		if (op->kind == KIND_TEXT)
 			return true;
 	}
 	return false;
 }
 
+/* Every text of the list; *fit says whether each can be numbered. */
 static bool collect_keys(struct stream_keys *k, const uint8_t *list,
-			 size_t len, struct error *err)
+			 size_t len, bool *fit, struct error *err)
 {
 	struct cursor c = cursor_over(list, len);
-	struct pickle_operand operand;
+	struct pickle_operand text;
 	size_t capacity = 0;
+	bool plain;
 
-	while (k->count <= KEYS_LIMIT && next_address(&c, &operand)) {
+	*fit = false;
+	while (next_text(&c, &text, &plain)) {
 		void *grown = k->keys;
 
+		if (!plain || !is_address(text.text, text.len) ||
+		    k->count == KEYS_LIMIT)
+			return true;
 		if (!memory_grow(&grown, &capacity, k->count + 1,
 				 sizeof(*k->keys), err))
 			return false;
 		k->keys = grown;
-		memcpy(k->keys[k->count].text, operand.text, operand.len);
+		memcpy(k->keys[k->count].text, text.text, text.len);
 		k->keys[k->count++].number = SIZE_MAX;
 	}
+	*fit = k->count > 0;
 	return true;
 }
 
@@ -125,102 +137,107 @@ static void write_number(struct stream_keys *k, const uint8_t *text,
 	       strlen(key->text));
 }
 
-/* Returns whether each key of the list was there. */
+/* Returns whether all texts were plain, and each key of the list there. */
 static bool number_object(struct stream_keys *k, size_t len,
 			  struct stream_key **sorted)
 {
 	struct cursor c = cursor_over(k->numbered, len);
-	struct pickle_operand operand;
+	struct pickle_operand text;
 	size_t used = 0;
+	bool plain = true;
 
-	while (next_address(&c, &operand)) {
-		struct stream_key *key = find(sorted, k->count, operand.text,
-					      operand.len);
+	while (next_text(&c, &text, &plain) && plain) {
+		struct stream_key *key;
 
+		if (!is_address(text.text, text.len))
+			continue;
+		key = find(sorted, k->count, text.text, text.len);
 		if (!key)
 			continue;
 		if (key->number == SIZE_MAX) {
 			k->by_number[used] = key;
 			key->number = used++;
 		}
-		write_number(k, operand.text, key);
+		write_number(k, text.text, key);
 	}
-	return used == k->count;
+	return plain && used == k->count;
 }
 
 /* Each place gets the next number of a key of so many digits. */
 static void number_list(struct stream_keys *k, size_t list, size_t len)
 {
 	struct cursor c = cursor_over(k->numbered + list, len);
-	struct pickle_operand operand;
+	struct pickle_operand text;
 	size_t next[DIGITS_MOST + 1] = { 0 };
+	bool plain;
 
-	while (next_address(&c, &operand)) {
-		size_t *at = &next[operand.len];
+	for (size_t i = 0; next_text(&c, &text, &plain); i++) {
+		size_t *at = &next[text.len];
 
-		while (strlen(k->by_number[*at]->text) != operand.len)
+		while (strlen(k->by_number[*at]->text) != text.len)
 			(*at)++;
-		write_number(k, operand.text, k->by_number[(*at)++]);
+		k->written[i] = k->by_number[(*at)++];
+		write_number(k, text.text, k->written[i]);
 	}
+}
+
+/* Room for everything, and a copy of the pickles. */
+static bool prepare(struct stream_keys *k, const uint8_t *pickles, size_t len,
+		    struct error *err)
+{
+	k->by_number = memory_array(k->count, sizeof(struct stream_key *),
+				    err);
+	if (k->by_number)
+		k->written = memory_array(k->count,
+					  sizeof(struct stream_key *), err);
+	if (k->written)
+		k->listed = memory_array(k->count, sizeof(*k->listed), err);
+	if (k->listed)
+		k->numbered = memory_array(len, 1, err);
+	if (k->numbered)
+		memcpy(k->numbered, pickles, len);
+	return k->numbered != NULL;
 }
 
 bool stream_keys_number(struct stream_keys *k, const uint8_t *pickles,
 			size_t len, size_t list, struct error *err)
 {
 	struct stream_key **sorted = NULL;
+	bool ok = false, fit = false;
 
 	*k = (struct stream_keys){ 0 };
 	if (has_zeros(pickles, len))
 		return true;
-	if (!collect_keys(k, pickles + list, len - list, err))
-		goto fail;
-	if (k->count == 0 || k->count > KEYS_LIMIT)
-		return true;
+	ok = collect_keys(k, pickles + list, len - list, &fit, err);
+	if (!ok || !fit)
+		goto done;
 	sorted = sort_keys(k, err);
-	k->by_number = memory_array(k->count, sizeof(struct stream_key *),
-				    err);
-	k->listed = memory_array(k->count, sizeof(*k->listed), err);
-	k->numbered = memory_array(len, 1, err);
-	if (!sorted || !k->by_number || !k->listed || !k->numbered)
-		goto fail;
-	memcpy(k->numbered, pickles, len);
-	if (number_object(k, list, sorted)) {
+	ok = sorted && prepare(k, pickles, len, err);
+	fit = ok && number_object(k, list, sorted);
+	if (fit)
 		number_list(k, list, len - list);
-	} else {
-		free(k->numbered);
-		k->numbered = NULL;
-	}
+done:
 	free(sorted);
-	return true;
-fail:
-	free(sorted);
-	stream_keys_free(k);
-	return false;
-}
-
-static bool text_has_zeros(const char *text)
-{
-	return text && has_zeros(text, strlen(text));
-}
-
-static bool any_has_zeros(const char *const *texts, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		if (text_has_zeros(texts[i]))
-			return true;
-	return false;
+	if (!fit)
+		stream_keys_free(k);
+	return ok;
 }
 
 static bool shows_numbers(const struct pickle_index *index)
 {
 	const struct state_dict *sd = &index->weights;
+	const char *architecture = index->architecture;
 
 	for (size_t i = 0; i < sd->count; i++)
 		if (has_zeros(sd->tensors[i].key, sd->tensors[i].key_len))
 			return true;
-	return text_has_zeros(index->architecture) ||
-	       any_has_zeros(index->notes, index->note_count) ||
-	       any_has_zeros(index->globals, index->global_count);
+	for (size_t i = 0; i < index->note_count; i++)
+		if (strchr(index->notes[i], '0'))
+			return true;
+	for (size_t i = 0; i < index->global_count; i++)
+		if (has_zeros(index->globals[i], strlen(index->globals[i])))
+			return true;
+	return architecture && has_zeros(architecture, strlen(architecture));
 }
 
 /* The key whose number this is, or NULL. */
@@ -257,16 +274,13 @@ static bool name_listed(const struct stream_keys *k,
 	if (index->listed_count != k->count)
 		return false;
 	for (size_t i = 0; i < k->count; i++) {
-		const struct pickle_listed *l = &index->listed[i];
-		const struct stream_key *key = key_of(k, l->key, l->key_len);
-		struct pickle_listed *place;
+		const struct stream_key *key = k->written[i];
+		struct pickle_listed *place = &k->listed[key - k->keys];
 
-		if (!key)
+		if (key_of(k, index->listed[i].key,
+			   index->listed[i].key_len) != key)
 			return false;
-		place = &k->listed[key - k->keys];
-		if (place->key)
-			return false;
-		*place = *l;
+		*place = index->listed[i];
 		place->key = key->text;
 	}
 	index->listed = k->listed;
@@ -275,8 +289,9 @@ static bool name_listed(const struct stream_keys *k,
 
 bool stream_keys_name(const struct stream_keys *k, struct pickle_index *index)
 {
-	return !shows_numbers(index) && name_storages(k, index) &&
-	       name_listed(k, index);
+	return !shows_numbers(index) &&
+	       (index->not_a_policy ||
+		(name_storages(k, index) && name_listed(k, index)));
 }
 
 void stream_keys_free(struct stream_keys *k)
@@ -284,6 +299,7 @@ void stream_keys_free(struct stream_keys *k)
 	free(k->numbered);
 	free(k->keys);
 	free(k->by_number);
+	free(k->written);
 	free(k->listed);
 	*k = (struct stream_keys){ 0 };
 }

@@ -7,10 +7,13 @@
  * the numbers, they are the same byte for byte: what the helper answered to one
  * holds for the other (see convert/recall.h).
  *
- * The answer cannot depend on what a key says, only on which keys are the same,
+ * The answer cannot depend on what a key says, only on which texts are equal,
  * unless it shows one as something else than a key.  So each number begins with
- * more zeros in a row than there are in the pickles, and no answer is taken
- * with such zeros elsewhere.
+ * more zeros in a row than there are in the pickles, whose texts must all be
+ * plain: what an escape stands for could be a number.  And no answer is taken
+ * that shows such zeros elsewhere, or in a note, which may be cut, any zero.
+ * How the list is made of its texts only the helper knows: in its answer it
+ * must have their order.
  *
  * All input is hostile.  For one thread.
  */
@@ -34,6 +37,7 @@ struct stream_keys {
 	uint8_t *numbered;	/* the pickles with numbers, or NULL */
 	struct stream_key *keys;	/* [count], in the order of the list */
 	struct stream_key **by_number;	/* [count] */
+	struct stream_key **written;	/* [count], as the numbered list is */
 	struct pickle_listed *listed;	/* [count], in the order of the list */
 	size_t count;
 };
@@ -41,8 +45,8 @@ struct stream_keys {
 /*
  * Number the keys of two pickles, which pickle_scan() took: the object, and
  * behind it at list the list of keys.  If they are no addresses or too many, if
- * zeros are in the way or the list is not of what the object names, nothing is
- * numbered, and that is no failure.
+ * a text may hide a number, or if the list is not of what the object names,
+ * *k is left empty, and that is no failure.
  */
 bool stream_keys_number(struct stream_keys *k, const uint8_t *pickles,
 			size_t len, size_t list, struct error *err);

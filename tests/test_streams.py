@@ -10,8 +10,11 @@ import struct
 import pytest
 import torch
 from converter import convert, files_below
-from pickle_bytes import build, dct, glob, module_of, new, stream_storage, text, whole
-from small_checkpoints import bundle_of, stream, tensor
+from pickle_bytes import (
+    build, call, dct, get, glob, keys_pickle, lst, module_of, new, put, stream_storage, text,
+    tup, whole,
+)  # fmt: skip
+from small_checkpoints import FLOATS, bundle_of, stream, tensor
 
 # The addresses of three processes.  The list of keys is sorted, as text.
 PROCESSES = (
@@ -37,8 +40,9 @@ def module(keys, names=NAMES, setting="a text", cls=("policy", "Net")):
         (text(name), tensor(stream_storage(key, numel=2), 2, 1))
         for name, key in zip(names, keys, strict=True)
     ]
+    setting = setting if isinstance(setting, bytes) else text(setting)
     state = dct(
-        (text("__dict__"), dct((text("s"), text(setting)))),
+        (text("__dict__"), dct((text("s"), setting))),
         (text("__pydantic_fields_set__"), b"N"),
     )
     config = build(new(glob("p", "C")), state)
@@ -109,6 +113,49 @@ def test_zeros_that_look_like_a_number(tmp_path):
         check(tmp_path, done, number, setting=f"{number:014}")
 
 
+def escaped(value):
+    """The same text as a line of escapes."""
+    return b"V" + b"".join(b"\\u%04x" % ord(character) for character in value) + b"\n"
+
+
+def test_list_that_is_not_in_the_order_of_its_texts(tmp_path):
+    """It is made of what the memo holds, which comes in another order."""
+    keys, number = PROCESSES[0], 0
+    values = dict(zip(keys, values_of(number), strict=True))
+    listed = b"(" + b"".join(put(text(key), i) for i, key in enumerate(keys)) + b"1"
+    listed = whole(listed + lst(get(2), get(1), get(0)))
+    file = stream(module(keys), {key: (2, values[key]) for key in reversed(keys)})
+    done = converted(tmp_path, file.replace(keys_pickle(*reversed(keys)), listed))
+    check(tmp_path, done, number)
+
+
+def test_buffer_that_is_named_as_a_key_is_numbered(tmp_path):
+    """An escaped text names no buffer to leave out, although it is the key's number."""
+    key = PROCESSES[0][0]
+    left_out = call(glob("__builtin__", "set"), lst(escaped("0" * len(key))))
+    pickled = whole(module_of(
+        buffers=[(text(key), tensor(stream_storage(key, numel=2), 2, 1))],
+        extra=[(text("_non_persistent_buffers_set"), left_out)],
+    ))  # fmt: skip
+    (tmp_path / "run").mkdir()
+    content = stream(pickled, {key: (2, FLOATS[:8])})
+    (tmp_path / "run/run:v0.pt").write_bytes(content)
+    done = convert(tmp_path, "run", "-o", "out", "--architecture", "p.C")
+    assert done.exit == 0, done.stderr
+    assert files_below(tmp_path / "out/run:v0") == bundle_of({key: ("F32", [2], FLOATS[:8])})
+
+
+@pytest.mark.parametrize("left", [1, 7, 8, 14])
+def test_note_that_is_cut_inside_a_key(tmp_path, left):
+    """Its path is, behind 200 characters."""
+    key = PROCESSES[0][0]
+    name = "p" * (200 - len("s..") - left)
+    not_a_number = b"G" + struct.pack(">d", float("nan"))
+    setting = dct((text(name), dct((text(key), not_a_number))))
+    done = converted(tmp_path, file_of(module(PROCESSES[0], setting=setting), PROCESSES[0], 0))
+    assert f".{key[:left]}: no literal for nan" in done.stdout + done.stderr
+
+
 def longer(keys):
     return file_of(module(keys), keys, 0)[:-16] + struct.pack("<Q", 3) + bytes(12)
 
@@ -118,7 +165,33 @@ def with_list(keys, listed):
     return stream(module(keys), values)
 
 
+def seen_as_a_view(keys):
+    """By a text with quotes."""
+    quoted = b"S'" + keys[0].encode() + b"'\n"
+    view = b"(" + quoted + b"K\0K\2t"
+    part = (text("w"), tensor(stream_storage(keys[0], numel=2, view=view), 2, 1))
+    return stream(whole(dct(part)), {keys[0]: (2, bytes(8))})
+
+
+def number_for_a_key(keys):
+    """A second storage whose key is what the first one's is replaced with."""
+    parts = [
+        (text(name), tensor(tup(text("storage"), glob("torch", "FloatStorage"), key,
+                                text("cpu"), b"K\2", b"N") + b"Q", 2, 1))
+        for name, key in (("v", text(keys[0])), ("w", escaped("0" * len(keys[0]))))
+    ]  # fmt: skip
+    return stream(whole(dct(*parts)), {keys[0]: (2, bytes(8))})
+
+
 FAULTS = {
+    "a view of the same key": (
+        seen_as_a_view,
+        f"the key {PROCESSES[0][0]} is a storage's and a view's",
+    ),
+    "a number for a key": (
+        number_for_a_key,
+        "storage 00000000000000 is used, but not in the list of keys",
+    ),
     "another size": (longer, f"storage {max(PROCESSES[0])}: offset 748: 3 elements"),
     "one is not listed": (
         lambda keys: with_list(keys, keys[:2]),
