@@ -149,9 +149,13 @@ bool storages_ask(enum unpickler_layout layout, const void *pickle, size_t len,
 	if (known)
 		return pickle_index_parse(index, known->answer,
 					  known->answer_len, err);
-	return unpickle_index(&scratch->helper, &request, index, err) &&
-	       recall_keep(&scratch->recall, &request, index->answer,
-			   index->answer_len, err);
+	if (!unpickle_index(&scratch->helper, &request, index, err))
+		return false;
+	if (recall_keep(&scratch->recall, &request, index->answer,
+			index->answer_len, err))
+		return true;
+	pickle_index_free(index);
+	return false;
 }
 
 bool storages_look(struct checkpoint *c, const struct pickle_index *index,

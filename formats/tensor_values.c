@@ -51,38 +51,19 @@ size_t values_width(enum dtype dtype)
 }
 
 /* Little-endian values of any alignment, one at a time. */
-static uint16_t load_16(const uint8_t *bytes)
-{
-	uint16_t v;
+#define LOAD(bits)                                                             \
+	static uint##bits##_t load_##bits(const uint8_t *bytes)                \
+	{                                                                      \
+		uint##bits##_t v;                                              \
+		memcpy(&v, bytes, sizeof(v));                                  \
+		if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)                    \
+			v = __builtin_bswap##bits(v);                          \
+		return v;                                                      \
+	}
 
-	memcpy(&v, bytes, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	v = __builtin_bswap16(v);
-#endif
-	return v;
-}
-
-static uint32_t load_32(const uint8_t *bytes)
-{
-	uint32_t v;
-
-	memcpy(&v, bytes, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	v = __builtin_bswap32(v);
-#endif
-	return v;
-}
-
-static uint64_t load_64(const uint8_t *bytes)
-{
-	uint64_t v;
-
-	memcpy(&v, bytes, sizeof(v));
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	v = __builtin_bswap64(v);
-#endif
-	return v;
-}
+LOAD(16)
+LOAD(32)
+LOAD(64)
 
 /* ---- one byte: a value's class and number, each known from its bits ---- */
 
