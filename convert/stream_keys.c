@@ -240,6 +240,14 @@ static bool shows_numbers(const struct pickle_index *index)
 	return architecture && has_zeros(architecture, strlen(architecture));
 }
 
+/* The text may have more behind a NUL. */
+static bool is_number_of(const struct stream_key *key, const char *text,
+			 size_t len)
+{
+	return strlen(key->text) == len &&
+	       memcmp(number_of(key).text, text, len) == 0;
+}
+
 /* The key whose number this is, or NULL. */
 static const struct stream_key *key_of(const struct stream_keys *k,
 				       const char *text, size_t len)
@@ -247,10 +255,10 @@ static const struct stream_key *key_of(const struct stream_keys *k,
 	unsigned long long number = strtoull(text, NULL, 10);
 	const struct stream_key *key;
 
-	if (!has_zeros(text, len) || number >= k->count)
+	if (number >= k->count)
 		return NULL;
 	key = k->by_number[number];
-	return strcmp(number_of(key).text, text) == 0 ? key : NULL;
+	return is_number_of(key, text, len) ? key : NULL;
 }
 
 /* For streams the helper names no storage that is not in the list. */
@@ -277,8 +285,8 @@ static bool name_listed(const struct stream_keys *k,
 		const struct stream_key *key = k->written[i];
 		struct pickle_listed *place = &k->listed[key - k->keys];
 
-		if (key_of(k, index->listed[i].key,
-			   index->listed[i].key_len) != key)
+		if (!is_number_of(key, index->listed[i].key,
+				  index->listed[i].key_len))
 			return false;
 		*place = index->listed[i];
 		place->key = key->text;

@@ -34,7 +34,7 @@ def weights(number, names=NAMES):
     return {name: ("F32", [2], value) for name, value in values}
 
 
-def module(keys, names=NAMES, setting="a text", cls=("policy", "Net")):
+def module(keys, names=NAMES, setting="a text"):
     """A pickled policy with a parameter for each key; its config has one setting."""
     parameters = [
         (text(name), tensor(stream_storage(key, numel=2), 2, 1))
@@ -46,7 +46,7 @@ def module(keys, names=NAMES, setting="a text", cls=("policy", "Net")):
         (text("__pydantic_fields_set__"), b"N"),
     )
     config = build(new(glob("p", "C")), state)
-    return whole(module_of(parameters, extra=[(text("config"), config)], cls=cls))
+    return whole(module_of(parameters, extra=[(text("config"), config)]))
 
 
 def file_of(pickled, keys, number):

@@ -349,6 +349,32 @@ static void test_names(void **state)
 	check_rows();
 }
 
+/* What a helper says must not make a key longer than it is. */
+static void test_number_with_more_behind_a_nul(void **state)
+{
+	static const char number_and_more[] = "00000000000000\0x";
+
+	(void)state;
+	for (size_t listed = 0; listed < 2; listed++) {
+		struct pickles p = make("bwca", "cab");
+		struct stream_keys k;
+		struct made m;
+
+		assert_true(number(&k, &p));
+		make_index(&m, &nameds[0]);
+		if (listed) {
+			assert_string_equal(m.listed[1].key, number_and_more);
+			m.listed[1].key = number_and_more;
+			m.listed[1].key_len = sizeof(number_and_more) - 1;
+		} else {
+			m.storages[0].key = number_and_more;
+			m.storages[0].key_len = sizeof(number_and_more) - 1;
+		}
+		assert_false(stream_keys_name(&k, &m.index));
+		stream_keys_free(&k);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -357,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_unfit),
 		cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_number_with_more_behind_a_nul),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
