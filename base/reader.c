@@ -47,3 +47,34 @@ struct reader reader_memory(const struct reader_bytes *bytes)
 	return (struct reader){ .read = read_memory, .source = bytes,
 				.size = bytes->len };
 }
+
+static bool read_near(const void *source, uint64_t offset, void *buf,
+		      size_t len, struct error *err)
+{
+	const struct reader_near *near = source;
+	struct reader_ahead *a = near->ahead;
+	uint64_t left = near->far->size - offset;
+
+	if (len >= sizeof(a->bytes))
+		return reader_read(near->far, offset, buf, len, err);
+	if (offset < a->offset || offset - a->offset > a->len ||
+	    len > a->len - (size_t)(offset - a->offset)) {
+		size_t n = left < sizeof(a->bytes) ? (size_t)left
+						   : sizeof(a->bytes);
+
+		a->len = 0;
+		if (!reader_read(near->far, offset, a->bytes, n, err))
+			return false;
+		a->offset = offset;
+		a->len = n;
+	}
+	if (len > 0)
+		memcpy(buf, a->bytes + (offset - a->offset), len);
+	return true;
+}
+
+struct reader reader_near(const struct reader_near *near)
+{
+	return (struct reader){ .read = read_near, .source = near,
+				.size = near->far->size };
+}

@@ -41,4 +41,25 @@ struct reader_bytes {
 /* Show bytes that are in memory; *bytes must outlive the reader. */
 struct reader reader_memory(const struct reader_bytes *bytes);
 
+#define READER_AHEAD_SIZE 4096u
+
+/* What was read last.  Zeroed it is nothing. */
+struct reader_ahead {
+	uint64_t offset;
+	size_t len;
+	uint8_t bytes[READER_AHEAD_SIZE];	/* [len], from offset on */
+};
+
+struct reader_near {
+	const struct reader *far;
+	struct reader_ahead *ahead;
+};
+
+/*
+ * Show what near->far shows, for many short reads that lie close to each other:
+ * one that is shorter than READER_AHEAD_SIZE brings along what follows it.
+ * *near and what it points to must outlive the reader, which is for one thread.
+ */
+struct reader reader_near(const struct reader_near *near);
+
 #endif

@@ -656,10 +656,14 @@ bool zip_read_directory(struct zip *zip, const struct reader *r,
 			struct error *err)
 {
 	struct directory dir = { 0 };
+	struct reader_ahead ahead = { 0 };
+	const struct reader_near near = { r, &ahead };
+	struct reader headers = reader_near(&near);
 
 	*zip = (struct zip){ 0 };
 	if (read_ends(&dir, r, err) && read_members(zip, &dir, r, err) &&
-	    zip_index_names(zip, err) && check_locals(zip, &dir, r, err))
+	    zip_index_names(zip, err) &&
+	    check_locals(zip, &dir, &headers, err))
 		return true;
 	zip_free(zip);
 	return false;

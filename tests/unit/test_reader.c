@@ -165,6 +165,110 @@ static void test_memory_is_bounded_twice(void **state)
 	check_rows();
 }
 
+enum { FAR_SIZE = 3 * READER_AHEAD_SIZE };
+
+/* What a reader was asked for, and what it shows. */
+struct counted {
+	uint8_t data[FAR_SIZE];
+	size_t reads, nbytes;
+	bool fails;
+};
+
+static struct counted counted;
+
+static bool read_counted(const void *source, uint64_t offset, void *buf,
+			 size_t len, struct error *err)
+{
+	(void)source;
+	if (counted.fails)
+		return error_set(err, ERROR_IO, offset, "unreadable");
+	counted.reads++;
+	counted.nbytes += len;
+	memcpy(buf, counted.data + offset, len);
+	return true;
+}
+
+static struct reader begin_near(void)
+{
+	static const struct reader far = { .read = read_counted,
+					   .size = FAR_SIZE };
+	static struct reader_ahead ahead;
+	static const struct reader_near near = { &far, &ahead };
+
+	ahead = (struct reader_ahead){ 0 };
+	counted = (struct counted){ 0 };
+	return reader_near(&near);
+}
+
+static const struct {
+	const char *name;
+	uint64_t offset;
+	size_t len;
+	size_t reads, nbytes;	/* that it takes */
+	const char *reason;
+} nears[] = {
+	{ "the first", 100, 50, 1, READER_AHEAD_SIZE, NULL },
+	{ "the same again", 100, 50, 0, 0, NULL },
+	{ "what follows", 150, 1000, 0, 0, NULL },
+	{ "up to the last byte that came", 4195, 1, 0, 0, NULL },
+	{ "one byte that did not", 4195, 2, 1, READER_AHEAD_SIZE, NULL },
+	{ "nothing behind what came", 8291, 0, 0, 0, NULL },
+	{ "what lies before", 0, 4, 1, READER_AHEAD_SIZE, NULL },
+	{ "as much as comes along", 0, 4096, 1, 4096, NULL },
+	{ "more than that", 10, 5000, 1, 5000, NULL },
+	{ "what came before those", 4092, 4, 0, 0, NULL },
+	{ "close to the end", FAR_SIZE - 10, 2, 1, 10, NULL },
+	{ "the end", FAR_SIZE - 1, 1, 0, 0, NULL },
+	{ "over the end", FAR_SIZE - 1, 2, 0, 0,
+	  "2 bytes are needed here, only 1 follow" },
+	{ "nothing at the end", FAR_SIZE, 0, 0, 0, NULL },
+};
+
+/* The rows follow each other on one reader. */
+static void test_near(void **state)
+{
+	struct reader r = begin_near();
+
+	(void)state;
+	for (size_t i = 0; i < FAR_SIZE; i++)
+		counted.data[i] = (uint8_t)(i % 251);
+	for (size_t i = 0; i < COUNT(nears); i++) {
+		struct error err = { 0 };
+		uint8_t got[5000];
+		bool ok;
+
+		counted.reads = counted.nbytes = 0;
+		ok = reader_read(&r, nears[i].offset, got, nears[i].len, &err);
+		CHECK(nears[i].name, ok == !nears[i].reason);
+		CHECK(nears[i].name, counted.reads == nears[i].reads &&
+		      counted.nbytes == nears[i].nbytes);
+		if (nears[i].reason)
+			check_fault(nears[i].name, &err, ERROR_TRUNCATED,
+				    nears[i].offset, nears[i].reason);
+		else
+			CHECK(nears[i].name,
+			      memcmp(got, counted.data + nears[i].offset,
+				     nears[i].len) == 0);
+	}
+	check_rows();
+}
+
+/* What could not be read is not taken for what was there before. */
+static void test_near_fails(void **state)
+{
+	struct reader r = begin_near();
+	struct error err = { 0 }, again = { 0 };
+	uint8_t got[4];
+
+	(void)state;
+	assert_true(reader_read(&r, 0, got, 4, &err));
+	counted.fails = true;
+	assert_false(reader_read(&r, 8000, got, 4, &err));
+	check_fault("far", &err, ERROR_IO, 8000, "unreadable");
+	assert_false(reader_read(&r, 0, got, 4, &again));
+	check_rows();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +277,8 @@ int main(void)
 		cmocka_unit_test(test_cursor_stays_bad),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_window),
+		cmocka_unit_test(test_near),
+		cmocka_unit_test(test_near_fails),
 		cmocka_unit_test(test_memory_is_bounded_twice),
 	};
 
