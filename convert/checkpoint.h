@@ -34,6 +34,7 @@
 struct scratch {
 	struct helper helper;
 	struct recall recall;
+	struct buffer header;	/* of weights, the last that was sound */
 	unsigned max_expansion;	/* see limits_tensors() */
 	struct gather gather;
 	struct zip_writer *zip;	/* or NULL yet */

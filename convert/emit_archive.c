@@ -225,7 +225,7 @@ static bool check_spec(const struct archive *a, const struct buffer *spec,
 
 static bool check_weights(const struct archive *a,
 			  const struct safetensors_layout *layout,
-			  struct error *err)
+			  struct scratch *scratch, struct error *err)
 {
 	uint64_t nbytes = 0;
 	struct zip_stream *stream = open_member(a, BUNDLE_WEIGHTS, &nbytes,
@@ -234,7 +234,7 @@ static bool check_weights(const struct archive *a,
 	bool ok = stream && header &&
 		  emit_check_size(layout, nbytes, err) &&
 		  zip_stream_read(stream, header, layout->header.len, err) &&
-		  emit_check_header(layout, header, err);
+		  emit_check_header(layout, header, scratch, err);
 
 	zip_stream_close(stream);
 	free(header);
@@ -254,7 +254,7 @@ bool emit_archive_write(struct file *file, struct written *w,
 		return false;
 	ok = (open_archive(&ours, file, err) &&
 	      check_spec(&ours, spec, err) &&
-	      check_weights(&ours, layout, err)) ||
+	      check_weights(&ours, layout, scratch, err)) ||
 	     error_in(err, file->path, NULL);
 	close_archive(&ours);
 	return ok;

@@ -67,10 +67,10 @@ static bool write_spec(const struct folder *in, const struct buffer *spec,
 	return ok;
 }
 
-/* What the validator would say of the header and the length of the weights. */
+/* Are the header and the length of the weights what they should be? */
 static bool check_weights(const struct folder *in,
 			  const struct safetensors_layout *layout,
-			  struct error *err)
+			  struct scratch *scratch, struct error *err)
 {
 	struct file file = { 0 };
 	uint8_t *bytes = memory_array(layout->header.len, 1, err);
@@ -82,7 +82,7 @@ static bool check_weights(const struct folder *in,
 	r = file_reader(&file);
 	ok = emit_check_size(layout, file.size, err) &&
 	     reader_read(&r, 0, bytes, layout->header.len, err) &&
-	     emit_check_header(layout, bytes, err);
+	     emit_check_header(layout, bytes, scratch, err);
 	if (!ok)
 		error_in(err, file.path, NULL);
 done:
@@ -100,7 +100,7 @@ static bool write_folder(struct written *w, struct checkpoint *c,
 	return w->made &&
 	       write_weights(w, c, layout, scratch, err) &&
 	       write_spec(&w->folder, spec, err) &&
-	       check_weights(&w->folder, layout, err);
+	       check_weights(&w->folder, layout, scratch, err);
 }
 
 static bool sync_member(const struct folder *in, const char *name,

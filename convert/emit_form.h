@@ -54,13 +54,15 @@ bool emit_copy_weights(struct writer to, struct checkpoint *c,
 		       struct error *err);
 
 /*
- * Hold the weights that were written against their layout, as the validator
- * would: the length of the file, and its header of layout->header.len bytes.
+ * Hold the weights that were written against their layout: the length of the
+ * file, and its header of layout->header.len bytes, which must also be what the
+ * validator accepts.
  */
 bool emit_check_size(const struct safetensors_layout *layout,
 		     uint64_t file_nbytes, struct error *err);
 bool emit_check_header(const struct safetensors_layout *layout,
-		       const uint8_t *header, struct error *err);
+		       const uint8_t *header, struct scratch *scratch,
+		       struct error *err);
 
 /* A file by its name in an open folder. */
 struct emit_file {

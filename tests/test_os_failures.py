@@ -217,6 +217,30 @@ def test_source_that_changes_while_it_is_read(ram_path, era, change):
     assert failed > 1 and statuses[:failed] == [SOME_FAILED] * failed
 
 
+def test_header_that_is_not_what_was_written(ram_path):
+    """Of the second of two; it stays a header, and is read last, to see that."""
+    change = "printf c | dd of=$(echo out/.mpt-convert-*-1-0.tmp/weights.safetensors)"
+    change += " bs=1 seek=10 conv=notrunc 2>&-; true"
+    outcomes, number, changed = [], 1, True
+    while changed:
+        cwd = fresh(ram_path / "run")
+        for name in "a:v1", "a:v2":
+            mpt_zip.write(cwd / f"{name}.mpt", weights={"a": numpy.arange(9.0)})
+        done, changed = run_with(cwd, "read", number, change, "a:v1.mpt", "a:v2.mpt", "-o", "out")
+        outcomes.append(summary(done.stderr))
+        bundles = bundles_below(cwd / "out")
+        assert bundles == ["a:v1", "a:v2"][:outcomes[-1][0]]
+        for bundle in bundles:
+            weights = safetensors.numpy.load_file(cwd / "out" / bundle / "weights.safetensors")
+            assert list(weights) == ["a"]
+        if outcomes[-1][2]:
+            assert "/weights.safetensors: not what was written" in done.stderr
+        assert_nothing_is_left(cwd)
+        number += 1
+    assert outcomes.count((1, 0, 1)) == 1
+    assert outcomes.count((2, 0, 0)) == len(outcomes) - 1
+
+
 def test_source_that_vanishes(tmp_path):
     """After it was found, and before its turn; the larger one comes first."""
     mpt_zip.write(tmp_path / "data/a:v1.mpt", weights={"w": numpy.arange(999)})
