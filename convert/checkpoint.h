@@ -24,6 +24,7 @@
 #include "convert/notes.h"
 #include "convert/recall.h"
 #include "convert/sink.h"
+#include "convert/stream_head.h"
 #include "convert/unpickle.h"
 #include "formats/safetensors.h"
 #include "formats/state_dict.h"
@@ -34,6 +35,7 @@
 struct scratch {
 	struct helper helper;
 	struct recall recall;
+	struct stream_head stream;	/* the model of streams */
 	struct buffer header;	/* of weights, the last that was sound */
 	unsigned max_expansion;	/* see limits_tensors() */
 	struct gather gather;

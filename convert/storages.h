@@ -13,7 +13,7 @@
 #include "convert/checkpoint.h"
 #include "convert/unpickle.h"
 
-/* Is the answer known that storages_ask() would give?  Then it was scanned. */
+/* Is the answer known that storages_ask() would give?  So is the scan's. */
 bool storages_are_known(enum unpickler_layout layout, const void *pickle,
 			size_t len, struct scratch *scratch);
 

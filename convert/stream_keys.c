@@ -37,18 +37,18 @@ static bool is_address(const uint8_t *text, size_t len)
 }
 
 /*
- * Go to the next text in the pickles; false behind the last.  Some texts are
- * not plain: they have quotes or escapes.
+ * Go to the next text in the pickles; false behind the last, and where they are
+ * none.  Some texts are not plain: they have quotes or escapes.
  */
 static bool next_text(struct cursor *c, struct pickle_operand *text,
 		      bool *plain)
 {
-	struct error never = { 0 };	/* the pickles were scanned */
+	struct error ignored = { 0 };
 
 	while (cursor_left(c) > 0) {
 		const struct pickle_opcode *op = &pickle_opcodes[cursor_u8(c)];
 
-		if (!pickle_operand_read(text, op, c, 0, &never))
+		if (!pickle_operand_read(text, op, c, 0, &ignored))
 			return false;
 		*plain = op->layout != LAYOUT_QUOTED_LINE &&
 			 op->layout != LAYOUT_LINE;

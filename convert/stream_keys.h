@@ -43,10 +43,10 @@ struct stream_keys {
 };
 
 /*
- * Number the keys of two pickles, which pickle_scan() took: the object, and
- * behind it at list the list of keys.  If they are no addresses or too many, if
- * a text may hide a number, or if the list is not of what the object names,
- * *k is left empty, and that is no failure.
+ * Number the keys of two pickles, scanned or not: the object, and behind it at
+ * list the list of keys.  If they are no addresses or too many, if a text may
+ * hide a number, or if the list is not of what the object names, *k is left
+ * empty, and that is no failure.
  */
 bool stream_keys_number(struct stream_keys *k, const uint8_t *pickles,
 			size_t len, size_t list, struct error *err);

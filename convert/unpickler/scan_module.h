@@ -1,8 +1,10 @@
 /*
  * scan_module.h - the scan of formats/pickle, for the embedded Python
  *
- * What mpt-convert sends was scanned before.  Bytes inside a pickle that are
- * pickles themselves were not: those are scanned here before they are loaded.
+ * What mpt-convert sends was scanned before, or differs from what was only in
+ * ways that the scan does not see (convert/stream_head.h).  Bytes inside a
+ * pickle that are pickles themselves were not: those are scanned here before
+ * they are loaded.
  * <Python.h> must be included first.
  */
 #ifndef CONVERT_UNPICKLER_SCAN_MODULE_H
