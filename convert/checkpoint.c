@@ -28,7 +28,7 @@ void scratch_free(struct scratch *s)
 	helper_stop(&s->helper);
 	recall_free(&s->recall);
 	stream_head_free(&s->stream);
-	buffer_free(&s->header);
+	safetensors_recall_free(&s->headers);
 	gather_free(&s->gather);
 	zip_write_free(s->zip);
 	free(s->buffer);

@@ -36,7 +36,7 @@ struct scratch {
 	struct helper helper;
 	struct recall recall;
 	struct stream_head stream;	/* the model of streams */
-	struct buffer header;	/* of weights, the last that was sound */
+	struct safetensors_recall headers;	/* that were written */
 	unsigned max_expansion;	/* see limits_tensors() */
 	struct gather gather;
 	struct zip_writer *zip;	/* or NULL yet */

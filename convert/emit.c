@@ -15,10 +15,7 @@
 #include "formats/bundle.h"
 #include "formats/policy_spec.h"
 
-enum {
-	STEP_SIZE = 128 << 10,	/* bytes that are written at once */
-	KEPT_HEADER_LIMIT = 1 << 18
-};
+enum { STEP_SIZE = 128 << 10 };	/* bytes that are written at once */
 
 static const char temporary_prefix[] = ".mpt-convert-";
 
@@ -246,42 +243,24 @@ bool emit_check_size(const struct safetensors_layout *layout,
 			 " are there", layout->file_nbytes, file_nbytes);
 }
 
-static bool read_header(const struct buffer *header, uint64_t data_nbytes,
-			struct error *err)
-{
-	struct safetensors_header parsed = { 0 };
-	size_t len;
-	bool ok = safetensors_read_length((const uint8_t *)header->data,
-					  header->len + data_nbytes, &len,
-					  err) &&
-		  safetensors_read_header(&parsed, header->data +
-					  SAFETENSORS_LENGTH_SIZE, len,
-					  data_nbytes, err);
-
-	safetensors_header_free(&parsed);
-	return ok;
-}
-
 bool emit_check_header(const struct safetensors_layout *layout,
 		       const uint8_t *header, struct scratch *scratch,
 		       struct error *err)
 {
 	const struct buffer *ours = &layout->header;
-	struct buffer *sound = &scratch->header;
-	uint64_t data_nbytes = layout->file_nbytes - ours->len;
+	const char *text = ours->data + SAFETENSORS_LENGTH_SIZE;
+	size_t len;
 
-	if (memcmp(header, ours->data, ours->len) != 0)
-		return error_set(err, ERROR_IO, ERROR_NO_OFFSET,
-				 "not what was written");
-	/* The checkpoints of a run have the same, which says data_nbytes. */
-	if (sound->len == ours->len &&
-	    memcmp(sound->data, ours->data, ours->len) == 0)
-		return true;
-	if (!read_header(ours, data_nbytes, err))
-		return false;
-	sound->len = 0;
-	return ours->len > KEPT_HEADER_LIMIT ||
-	       buffer_append(sound, ours->data, ours->len, err);
+	for (size_t i = 0; i < ours->len; i++)
+		if (header[i] != (uint8_t)ours->data[i])
+			return error_set(err, ERROR_IO, ERROR_NO_OFFSET,
+					 "0x%02x was written at %zu, 0x%02x is "
+					 "read there", (uint8_t)ours->data[i],
+					 i, header[i]);
+	return safetensors_read_length(header, layout->file_nbytes, &len,
+				       err) &&
+	       safetensors_recall_header(&scratch->headers, text, len,
+					 layout->file_nbytes - ours->len, err);
 }
 
 /* Do both files hold the same bytes? */

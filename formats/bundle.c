@@ -210,23 +210,39 @@ static bool read_rest(const struct bundle_stream *stream, uint64_t nbytes,
 	return ok;
 }
 
+bool bundle_read_header_text(char **text, size_t *len,
+			     const struct bundle_stream *stream,
+			     struct error *err)
+{
+	uint8_t bytes[SAFETENSORS_LENGTH_SIZE] = { 0 };
+	size_t first = sizeof(bytes);
+
+	*text = NULL;
+	if (stream->size < first)
+		first = (size_t)stream->size;
+	if (!stream->read(stream->source, bytes, first, err) ||
+	    !safetensors_read_length(bytes, stream->size, len, err) ||
+	    !safetensors_check_inflated(*len, stream->stored_nbytes, err))
+		return false;
+	*text = memory_array(*len, 1, err);
+	if (*text && stream->read(stream->source, *text, *len, err))
+		return true;
+	free(*text);
+	*text = NULL;
+	return false;
+}
+
 bool bundle_read_header(struct safetensors_header *header,
 			const struct bundle_stream *stream, struct error *err)
 {
-	uint8_t bytes[SAFETENSORS_LENGTH_SIZE] = { 0 };
-	char *text = NULL;
-	size_t len = 0, first = sizeof(bytes);
+	char *text;
+	size_t len;
 	bool ok;
 
 	*header = (struct safetensors_header){ 0 };
-	if (stream->size < first)
-		first = (size_t)stream->size;
-	ok = stream->read(stream->source, bytes, first, err) &&
-	     safetensors_read_length(bytes, stream->size, &len, err) &&
-	     safetensors_check_inflated(len, stream->stored_nbytes, err) &&
-	     (text = memory_array(len, 1, err)) != NULL &&
-	     stream->read(stream->source, text, len, err) &&
-	     safetensors_read_header(header, text, len, stream->size -
+	if (!bundle_read_header_text(&text, &len, stream, err))
+		return false;
+	ok = safetensors_read_header(header, text, len, stream->size -
 				     SAFETENSORS_LENGTH_SIZE - len, err);
 	free(text);
 	return ok;

@@ -103,6 +103,14 @@ struct bundle_stream {
 };
 
 /*
+ * Read length and text of a safetensors file's header; what follows in the
+ * stream is the data.  *text becomes malloc'ed, or NULL on failure.
+ */
+bool bundle_read_header_text(char **text, size_t *len,
+			     const struct bundle_stream *stream,
+			     struct error *err);
+
+/*
  * Read length and header of a safetensors file, strictly; what follows in the
  * stream is the data that the tensors cover.  On failure *header is empty.
  */

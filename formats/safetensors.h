@@ -61,6 +61,24 @@ bool safetensors_read_header(struct safetensors_header *header,
 			     const char *text, size_t len,
 			     uint64_t data_nbytes, struct error *err);
 
+/* The last header that was read.  Zeroed is empty; for one thread. */
+struct safetensors_recall {
+	struct buffer text;	/* empty if it was long */
+	struct safetensors_header header;
+};
+
+/*
+ * The same, for files that mostly have the same header, as the checkpoints of a
+ * run have: it is parsed once.  Borrowed from *r until the next call; NULL on
+ * failure.
+ */
+const struct safetensors_header *
+safetensors_recall_header(struct safetensors_recall *r, const char *text,
+			  size_t len, uint64_t data_nbytes,
+			  struct error *err);
+
+void safetensors_recall_free(struct safetensors_recall *r);
+
 /*
  * The tensors in the order of their bytes, malloc'ed; NULL if there is no
  * memory.  Borrows them from the header.

@@ -186,6 +186,7 @@ WATCHED = {
     "torch archive": DAVEEY / "local.daveey.20251002:v3.mpt",
     "zip with policy.pt": DAVEEY / "local.daveey.20251002:v4.mpt",
     "torch stream": PROJECT / "fixtures/eras/streams/checkpoints/streams:v3.pt",
+    "second torch stream": PROJECT / "fixtures/eras/streams/checkpoints/streams:v3.pt",
     "plain pickle": PROJECT / "fixtures/eras/plain/checkpoints/plain:v1.pt",
 }
 
@@ -204,15 +205,20 @@ def test_source_that_changes_while_it_is_read(ram_path, era, change):
             mpt_zip.write(source)
         mpt_zip.write(cwd / "b:v1.mpt")
         arguments = ["a:v1.mpt", "b:v1.mpt", "-o", "out", "--architecture", mpt_zip.TEXT]
+        if era.startswith("second"):
+            shutil.copy2(source, cwd / "first:v1.mpt")
+            arguments.insert(0, "first:v1.mpt")
         command = CHANGES[change](source)
         done, changed = run_with(cwd, "read", number, command, *arguments)
         assert done.returncode in (GOOD, SOME_FAILED), (number, done.stderr)
-        bundles = bundles_below(cwd / "out")
+        bundles = [name for name in bundles_below(cwd / "out") if name != "first:v1"]
         assert bundles == ["a:v1", "b:v1"][done.returncode:], (number, done.stderr)
         assert ("a:v1.mpt: " in done.stderr) == (done.returncode == SOME_FAILED)
         assert_nothing_is_left(cwd)
         statuses.append(done.returncode)
         number += 1 + len(statuses) // 8    # not each of the many of an archive
+    if era.startswith("second"):    # while the first one was read
+        statuses = statuses[statuses.index(SOME_FAILED):]
     failed = statuses.count(SOME_FAILED)
     assert failed > 1 and statuses[:failed] == [SOME_FAILED] * failed
 
@@ -234,7 +240,8 @@ def test_header_that_is_not_what_was_written(ram_path):
             weights = safetensors.numpy.load_file(cwd / "out" / bundle / "weights.safetensors")
             assert list(weights) == ["a"]
         if outcomes[-1][2]:
-            assert "/weights.safetensors: not what was written" in done.stderr
+            fault = "/weights.safetensors: 0x61 was written at 10, 0x63 is read there"
+            assert fault in done.stderr
         assert_nothing_is_left(cwd)
         number += 1
     assert outcomes.count((1, 0, 1)) == 1

@@ -43,6 +43,7 @@ static void work(const struct candidates *candidates,
 		 const struct turn *turns, const struct rules_options *options,
 		 struct result *results, struct report *report)
 {
+	struct safetensors_recall headers = { 0 };
 	struct progress_work at = { 0 };
 
 #pragma omp for schedule(dynamic, 1)
@@ -54,12 +55,14 @@ static void work(const struct candidates *candidates,
 		if (!interrupt_signal()) {
 			progress_bar_begin(&report->bar, &at, c->path,
 					   c->nbytes);
-			rules_judge(result, candidates, index, options, &at);
+			rules_judge(result, candidates, index, options,
+				    &headers, &at);
 			progress_bar_end(&report->bar, &at, result->verdict !=
 					 VERDICT_SKIPPED);
 		}
 		report_done(report, index);
 	}
+	safetensors_recall_free(&headers);
 }
 
 /* No more threads than find something to do: a large bundle has many parts. */

@@ -285,7 +285,7 @@ static void judge(struct subject *s)
 	for (s->rule = rules; s->rule < rules + COUNT; s->rule++)
 		if ((s->rule->needs & ~has) == 0 && !run_rule(s, &has))
 			return;
-	result->tensor_count = s->weights.header.tensors.count;
+	result->tensor_count = weights_tensors(&s->weights)->count;
 	result->nbytes = s->nbytes;
 	if (s->weights.statistics) {
 		result->statistics = statistics_make(&s->weights, &error);
@@ -296,12 +296,14 @@ static void judge(struct subject *s)
 
 void rules_judge(struct result *result, const struct candidates *candidates,
 		 size_t index, const struct rules_options *options,
+		 struct safetensors_recall *headers,
 		 struct progress_work *work)
 {
 	struct subject s = {
 		.candidate = &candidates->items[index],
 		.index = index,
 		.options = options,
+		.headers = headers,
 		.work = work,
 		.result = result,
 	};

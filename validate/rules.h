@@ -91,12 +91,13 @@ struct result {
 };
 
 /*
- * Judge one candidate; *work counts what is read, unless it is NULL.  If a
- * signal arrives meanwhile, *result stays zeroed; if memory for a finding
- * cannot be had, it is bad without one.
+ * Judge one candidate; *headers is kept from one to the next, *work counts what
+ * is read, unless it is NULL.  If a signal arrives meanwhile, *result stays
+ * zeroed; if memory for a finding cannot be had, it is bad without one.
  */
 void rules_judge(struct result *result, const struct candidates *candidates,
 		 size_t index, const struct rules_options *options,
+		 struct safetensors_recall *headers,
 		 struct progress_work *work);
 
 void rules_free_result(struct result *result);

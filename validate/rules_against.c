@@ -27,7 +27,7 @@ bool rule_against(struct subject *s, struct error *err)
 		*err = r->error;
 		return false;
 	}
-	return key_diff_find(&s->diff, &s->weights.header.tensors, &r->keys,
+	return key_diff_find(&s->diff, weights_tensors(&s->weights), &r->keys,
 			     err);
 }
 
@@ -104,7 +104,7 @@ bool rule_consistent(struct subject *s, struct error *err)
 		*err = r->error;
 		return false;
 	}
-	if (!key_diff_find(&diff, &s->weights.header.tensors, &r->keys, err))
+	if (!key_diff_find(&diff, weights_tensors(&s->weights), &r->keys, err))
 		return false;
 	if (diff.count > 0) {
 		fault_odd(&diff, r, err);

@@ -18,7 +18,7 @@ static void escape(char text[KEY_TEXT], const struct tensor *t)
 
 bool rule_keys_prefix(struct subject *s, struct error *err)
 {
-	const struct state_dict *sd = &s->weights.header.tensors;
+	const struct state_dict *sd = weights_tensors(&s->weights);
 	struct keys_prefixes found;
 	char key[KEY_TEXT];
 
@@ -41,7 +41,7 @@ bool rule_keys_prefix(struct subject *s, struct error *err)
 
 bool rule_keys_mixed(struct subject *s, struct error *err)
 {
-	const struct state_dict *sd = &s->weights.header.tensors;
+	const struct state_dict *sd = weights_tensors(&s->weights);
 	struct keys_prefixes found;
 	char with[KEY_TEXT], without[KEY_TEXT];
 
@@ -93,7 +93,7 @@ bool rule_keys_architecture(struct subject *s, struct error *err)
 		*err = layers;
 		return false;
 	}
-	architecture_hold_to(&c, &a, &s->weights.header.tensors);
+	architecture_hold_to(&c, &a, weights_tensors(&s->weights));
 	if (c.layers) {
 		error_set(&layers, ERROR_CORRUPT, ERROR_NO_OFFSET,
 			  "core_resnet_layers is %" PRIu64 ", the keys are "
@@ -116,7 +116,7 @@ bool rule_keys_actions(struct subject *s, struct error *err)
 
 	if (expected == 0)
 		return true;
-	action_space_find(&found, &s->weights.header.tensors);
+	action_space_find(&found, weights_tensors(&s->weights));
 	if (found.heads == 0) {
 		error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
 			  "no key is that of an actor head, so it is not known "

@@ -32,6 +32,7 @@ struct subject {
 	const struct candidate *candidate;
 	size_t index;		/* of the candidate */
 	const struct rules_options *options;
+	struct safetensors_recall *headers;
 	struct progress_work *work;
 	struct container container;
 	struct listing listing;

@@ -21,7 +21,8 @@ bool rule_weights(struct subject *s, struct error *err)
 		return false;
 	if (s->work)
 		progress_want(s->work, m.bytes.size);
-	ok = weights_read(&s->weights, &m, s->options->statistics, &format);
+	ok = weights_read(&s->weights, &m, s->options->statistics,
+			  s->headers, &format);
 	s->judged[1] = s->data_path;
 	s->nbytes += m.bytes.size;
 	if (open_member_finish(&m, err) && !ok) {
@@ -81,7 +82,7 @@ bool rule_nonfinite(struct subject *s, struct error *err)
 {
 	enum severity severity = s->options->allow_nonfinite ?
 				 SEVERITY_NOTE : s->rule->severity;
-	const struct state_dict *sd = &s->weights.header.tensors;
+	const struct state_dict *sd = weights_tensors(&s->weights);
 
 	for (size_t i = 0; i < sd->count; i++) {
 		const struct weights_counts *c = &s->weights.counts[i];
@@ -126,7 +127,7 @@ static bool none_is(struct subject *s,
 		    bool (*is)(const struct weights_counts *),
 		    const char *what, struct error *err)
 {
-	const struct state_dict *sd = &s->weights.header.tensors;
+	const struct state_dict *sd = weights_tensors(&s->weights);
 	struct subject_names names = { 0 };
 
 	for (size_t i = 0; i < sd->count; i++)
@@ -158,7 +159,7 @@ bool rule_constant(struct subject *s, struct error *err)
 
 bool rule_denormal(struct subject *s, struct error *err)
 {
-	const struct state_dict *sd = &s->weights.header.tensors;
+	const struct state_dict *sd = weights_tensors(&s->weights);
 	uint64_t sum = 0;
 	char what[80];
 

@@ -94,7 +94,7 @@ static bool keep(struct statistics *s, const struct tensor *tensor,
 static bool fill_in(struct statistics *s, const struct weights *weights,
 		    struct error *err)
 {
-	const struct state_dict *sd = &weights->header.tensors;
+	const struct state_dict *sd = weights_tensors(weights);
 	double squares = 0;
 
 	for (size_t i = 0; i < sd->count; i++) {
@@ -115,7 +115,7 @@ static bool fill_in(struct statistics *s, const struct weights *weights,
 struct statistics *statistics_make(const struct weights *weights,
 				   struct error *err)
 {
-	size_t count = weights->header.tensors.count;
+	size_t count = weights_tensors(weights)->count;
 	struct statistics *s = memory_array(1, sizeof(*s), err);
 
 	if (!s)

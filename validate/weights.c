@@ -56,7 +56,7 @@ static bool read_on(struct source *source, void *buf, size_t len,
 static void keep(struct weights *w, const struct tensor *t,
 		 const struct tensor_stats *s)
 {
-	size_t i = (size_t)(t - w->header.tensors.tensors);
+	size_t i = (size_t)(t - w->header->tensors.tensors);
 
 	w->counts[i] = (struct weights_counts){
 		.nvalues = s->nvalues,
@@ -131,8 +131,8 @@ static void scan_part(const struct scan *scan, struct part *part)
 /* Cut the tensors into parts; returns how many, of which parts may be NULL. */
 static size_t cut(const struct scan *scan, struct part *parts)
 {
-	size_t count = scan->weights->header.tensors.count, made = 0;
-	uint64_t wanted = scan->weights->header.data_nbytes / PARTS;
+	size_t count = scan->weights->header->tensors.count, made = 0;
+	uint64_t wanted = scan->weights->header->data_nbytes / PARTS;
 
 	if (wanted < PART_NBYTES)
 		wanted = PART_NBYTES;
@@ -186,10 +186,10 @@ static bool scan_data(struct weights *w, struct member *m, struct error *err)
 {
 	struct source source = { .member = m };
 	struct scan scan = { .weights = w, .member = m, .data = m->pos };
-	size_t count = w->header.tensors.count;
+	size_t count = w->header->tensors.count;
 	bool ok;
 
-	scan.sorted = safetensors_by_offset(&w->header, err);
+	scan.sorted = safetensors_by_offset(w->header, err);
 	if (!scan.sorted)
 		return false;
 	if (m->stream)
@@ -200,16 +200,31 @@ static bool scan_data(struct weights *w, struct member *m, struct error *err)
 	return ok;
 }
 
+static bool read_header(struct weights *w, const struct bundle_stream *stream,
+			struct safetensors_recall *recall, struct error *err)
+{
+	char *text;
+	size_t len;
+
+	if (!bundle_read_header_text(&text, &len, stream, err))
+		return false;
+	w->header = safetensors_recall_header(recall, text, len, stream->size -
+					      SAFETENSORS_LENGTH_SIZE - len,
+					      err);
+	free(text);
+	return w->header != NULL;
+}
+
 bool weights_read(struct weights *w, struct member *m, bool statistics,
-		  struct error *err)
+		  struct safetensors_recall *recall, struct error *err)
 {
 	size_t count;
 	bool ok;
 
 	*w = (struct weights){ 0 };
-	if (!bundle_read_header(&w->header, &m->bytes, err))
+	if (!read_header(w, &m->bytes, recall, err))
 		return false;
-	count = w->header.tensors.count;
+	count = w->header->tensors.count;
 	w->counts = memory_array(count, sizeof(*w->counts), err);
 	if (statistics)
 		w->statistics = memory_array(count, sizeof(*w->statistics),
@@ -223,10 +238,16 @@ bool weights_read(struct weights *w, struct member *m, bool statistics,
 
 void weights_free(struct weights *w)
 {
-	safetensors_header_free(&w->header);
 	free(w->counts);
 	free(w->statistics);
 	*w = (struct weights){ 0 };
+}
+
+const struct state_dict *weights_tensors(const struct weights *w)
+{
+	static const struct state_dict none;
+
+	return w->header ? &w->header->tensors : &none;
 }
 
 uint64_t weights_parts(uint64_t nbytes)

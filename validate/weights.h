@@ -26,19 +26,23 @@ struct weights_counts {
 };
 
 struct weights {
-	struct safetensors_header header;
+	const struct safetensors_header *header;	/* borrowed, or NULL */
 	struct weights_counts *counts;	/* malloc'ed, one for each tensor */
 	struct tensor_stats *statistics;	/* likewise, or NULL */
 };
 
 /*
  * With 'statistics', all of them are taken and kept, over a kilobyte for each
- * tensor.  On failure *w is empty.
+ * tensor.  The header is that of the recall until its next use.  On failure *w
+ * is empty.
  */
 bool weights_read(struct weights *w, struct member *m, bool statistics,
-		  struct error *err);
+		  struct safetensors_recall *recall, struct error *err);
 
 void weights_free(struct weights *w);
+
+/* Its tensors; none if it is empty. */
+const struct state_dict *weights_tensors(const struct weights *w);
 
 /*
  * How many threads find something to do in so many bytes: those of batches are

@@ -767,6 +767,96 @@ static void test_unwritable(void **state)
 	check_rows();
 }
 
+/* Read one after the other. */
+static const struct {
+	const char *name, *text;
+	uint64_t data_nbytes;
+	bool good, again;	/* the one before is not parsed again */
+} recalled[] = {
+	{ "the first", "{'a':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}}",
+	  4, true, false },
+	{ "it again", "{'a':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}}",
+	  4, true, true },
+	{ "and again", "{'a':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}}",
+	  4, true, true },
+	{ "with less data",
+	  "{'a':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}}", 3, false,
+	  false },
+	{ "behind a bad one",
+	  "{'a':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}}", 4, true,
+	  false },
+	{ "with more data",
+	  "{'a':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}}", 5, false,
+	  false },
+	{ "of the same length",
+	  "{'b':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}}", 4, true,
+	  false },
+	{ "with a blank", "{'b':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}} ",
+	  4, true, false },
+	{ "it again, with the blank",
+	  "{'b':{'dtype':'U8','shape':[4],'data_offsets':[0,4]}} ", 4, true,
+	  true },
+	{ "without tensors", "{}", 0, true, false },
+	{ "nothing", "", 0, false, false },
+	{ "nothing again", "", 0, false, false },
+};
+
+static void test_recall(void **state)
+{
+	struct safetensors_recall recall = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(recalled); i++) {
+		const struct safetensors_header *header;
+		size_t len = strlen(recalled[i].text);
+		char *text = quoted(recalled[i].text, len);
+		struct error err = { 0 };
+
+		/* Parsed anew, this would be the name. */
+		if (recalled[i].again)
+			recall.header.tensors.tensors[0].key = "kept";
+		header = safetensors_recall_header(&recall, text, len,
+						   recalled[i].data_nbytes,
+						   &err);
+		CHECK(recalled[i].name, !!header == recalled[i].good);
+		CHECK(recalled[i].name, !header == (err.kind != ERROR_NONE));
+		free(text);
+		if (header && header->tensors.count > 0)
+			check_text(recalled[i].name,
+				   header->tensors.tensors[0].key,
+				   recalled[i].again ? "kept" :
+				   strchr(recalled[i].text, 'b') ? "b" : "a");
+	}
+	safetensors_recall_free(&recall);
+	check_rows();
+}
+
+/* One that is long is read each time, and its text is not kept. */
+static void test_long_header_is_not_recalled(void **state)
+{
+	static const char start[] = "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],"
+				    "\"data_offsets\":[0,4]}}";
+	static char text[(1 << 18) + 1];
+	struct safetensors_recall recall = { 0 };
+
+	(void)state;
+	memset(text, ' ', sizeof(text));
+	memcpy(text, start, strlen(start));
+	for (size_t longer = 0; longer < 2; longer++) {
+		struct error err = { 0 };
+
+		for (size_t i = 0; i < 2; i++) {
+			assert_non_null(safetensors_recall_header(
+				&recall, text, (1 << 18) + longer, 4, &err));
+			assert_string_equal(recall.header.tensors.tensors->key,
+					    i && !longer ? "kept" : "a");
+			recall.header.tensors.tensors->key = "kept";
+		}
+		assert_int_equal(recall.text.len, longer ? 0 : 1 << 18);
+	}
+	safetensors_recall_free(&recall);
+}
+
 /* {"aaa...":{"dtype":"U8","shape":[],"data_offsets":[0,1]}} up to the limit. */
 static void test_header_limit(void **state)
 {
@@ -801,6 +891,8 @@ int main(void)
 		cmocka_unit_test(test_rejects),
 		cmocka_unit_test(test_every_prefix_is_refused),
 		cmocka_unit_test(test_every_changed_byte),
+		cmocka_unit_test(test_recall),
+		cmocka_unit_test(test_long_header_is_not_recalled),
 		cmocka_unit_test(test_layouts),
 		cmocka_unit_test(test_unwritable),
 		cmocka_unit_test(test_header_limit),
