@@ -195,9 +195,10 @@ enum {
 
 /*
  * A step at a time, so that the loops have a known length and compilers make
- * vectors of them.  A first loop counts three things with one comparison each;
- * what exactly is not finite is counted only in the steps that have such
- * values.  The counters are as wide as the values and no step overflows them.
+ * vectors of them.  Mostly all values of a step are normal, so that is what a
+ * first loop finds out: of both differences one is negative if a value is not.
+ * The others count, and what exactly is not finite only where such values are.
+ * The counters are as wide as the values and no step overflows them.
  */
 #define COUNT_FLOATS(bits)                                                     \
 	static void count_special_##bits(struct value_counts *counts,          \
@@ -227,6 +228,15 @@ enum {
 			(int##bits##_t)(UINT64_C(1) << l->mantissa_bits);      \
 		const int##bits##_t inf = (int##bits##_t)infinity_of(l);       \
 		uint##bits##_t zero = 0, small = 0, special = 0;               \
+		int##bits##_t differences = 0;                                 \
+		for (size_t at = 0; at < STEP; at += (bits) / 8) {     \
+			int##bits##_t x = (int##bits##_t)(                     \
+				load_##bits(bytes + at) & INT##bits##_MAX);    \
+			differences = (int##bits##_t)(                         \
+				differences | (x - normal) | (inf - 1 - x));   \
+		}                                                              \
+		if (differences >= 0)                                          \
+			return;                                                \
 		for (size_t at = 0; at < STEP; at += (bits) / 8) {     \
 			int##bits##_t x = (int##bits##_t)(                     \
 				load_##bits(bytes + at) & INT##bits##_MAX);    \
