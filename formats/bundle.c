@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "formats/architecture.h"
 
 enum { CHUNK = 256 << 10 };
 
@@ -157,13 +156,13 @@ bool bundle_check_setup_script(const struct policy_spec *spec,
 			 "setup_script \"%.200s\" does not end in .py", path);
 }
 
-bool bundle_check_architecture(const struct policy_spec *spec,
-			       struct error *err)
+bool bundle_read_architecture(struct architecture *a,
+			      const struct policy_spec *spec,
+			      struct error *err)
 {
-	struct architecture a;
 	const char *text = spec->architecture_spec;
-	bool ok;
 
+	*a = (struct architecture){ 0 };
 	if (is_checkpoint(spec) && !spec->init_kwargs)
 		return error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,
 				 "\"init_kwargs\" is missing, and the class "
@@ -172,9 +171,15 @@ bool bundle_check_architecture(const struct policy_spec *spec,
 	    !json_get_string(spec->init_kwargs, "architecture_spec", &text,
 			     err))
 		return false;
-	if (!text)
-		return true;
-	ok = architecture_parse(&a, text, strlen(text), err);
+	return !text || architecture_parse(a, text, strlen(text), err);
+}
+
+static bool check_architecture(const struct policy_spec *spec,
+			       struct error *err)
+{
+	struct architecture a;
+	bool ok = bundle_read_architecture(&a, spec, err);
+
 	architecture_free(&a);
 	return ok;
 }
@@ -187,7 +192,7 @@ bool bundle_check_spec(struct policy_spec *spec, const char *text, size_t len,
 	if (bundle_check_class(spec, err) &&
 	    bundle_check_data_path(spec, err) &&
 	    bundle_check_setup_script(spec, err) &&
-	    bundle_check_architecture(spec, err))
+	    check_architecture(spec, err))
 		return true;
 	policy_spec_free(spec);
 	return false;

@@ -17,6 +17,7 @@
 
 #include "base/error.h"
 #include "base/reader.h"
+#include "formats/architecture.h"
 #include "formats/policy_spec.h"
 #include "formats/safetensors.h"
 
@@ -87,8 +88,14 @@ bool bundle_check_data_path(const struct policy_spec *spec,
 			    struct error *err);
 bool bundle_check_setup_script(const struct policy_spec *spec,
 			       struct error *err);
-bool bundle_check_architecture(const struct policy_spec *spec,
-			       struct error *err);
+
+/*
+ * The same for the architecture.  *a borrows from the spec, and is empty if
+ * that has none and on failure.
+ */
+bool bundle_read_architecture(struct architecture *a,
+			      const struct policy_spec *spec,
+			      struct error *err);
 
 /* Parse policy_spec.json and make all these checks; else *spec is empty. */
 bool bundle_check_spec(struct policy_spec *spec, const char *text, size_t len,

@@ -190,7 +190,9 @@ static bool keep_finding(struct result *result, const struct rule *rule,
 void subject_add(struct subject *s, enum severity severity,
 		 const struct error *error)
 {
-	if (s->options->disabled[s->rule - rules] ||
+	/* Rules behind one that could not look would find nothing either. */
+	if ((s->options->disabled[s->rule - rules] &&
+	     error->kind != ERROR_MEMORY) ||
 	    s->added++ >= RULES_FINDINGS_LIMIT)
 		return;
 	if (!keep_finding(s->result, s->rule,
@@ -318,6 +320,7 @@ void rules_judge(struct result *result, const struct candidates *candidates,
 	weights_free(&s.weights);
 	free(s.data_path);
 	free(s.setup_script);
+	architecture_free(&s.architecture);
 	policy_spec_free(&s.spec);
 	listing_free(&s.listing);
 	open_container_close(&s.container);

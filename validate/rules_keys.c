@@ -2,7 +2,6 @@
 #include "validate/rules_subject.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/text.h"
 #include "formats/action_space.h"
@@ -80,20 +79,13 @@ static void fault_pattern(const struct architecture_contradiction *c,
 
 bool rule_keys_architecture(struct subject *s, struct error *err)
 {
-	const char *text = s->spec.architecture_spec;
 	struct architecture_contradiction c;
 	struct error layers = { 0 };
-	struct architecture a;
 
-	if (!text || !s->data_path)
+	if (!s->architecture.text || !s->data_path)
 		return true;
-	if (!architecture_parse(&a, text, strlen(text), &layers)) {
-		if (layers.kind != ERROR_MEMORY)
-			return true;	/* said by another rule */
-		*err = layers;
-		return false;
-	}
-	architecture_hold_to(&c, &a, weights_tensors(&s->weights));
+	architecture_hold_to(&c, &s->architecture,
+			     weights_tensors(&s->weights));
 	if (c.layers) {
 		error_set(&layers, ERROR_CORRUPT, ERROR_NO_OFFSET,
 			  "core_resnet_layers is %" PRIu64 ", the keys are "
@@ -104,7 +96,6 @@ bool rule_keys_architecture(struct subject *s, struct error *err)
 	}
 	if (c.pattern)
 		fault_pattern(&c, err);
-	architecture_free(&a);
 	return !c.pattern || error_in(err, NULL, BUNDLE_SPEC);
 }
 

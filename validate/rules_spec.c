@@ -63,7 +63,7 @@ bool rule_spec_setup_script(struct subject *s, struct error *err)
 
 bool rule_spec_architecture(struct subject *s, struct error *err)
 {
-	return bundle_check_architecture(&s->spec, err) ||
+	return bundle_read_architecture(&s->architecture, &s->spec, err) ||
 	       error_in(err, NULL, BUNDLE_SPEC);
 }
 

@@ -37,6 +37,7 @@ struct subject {
 	struct container container;
 	struct listing listing;
 	struct policy_spec spec;
+	struct architecture architecture;	/* empty: none, or unreadable */
 	char *data_path;	/* owned; NULL: the spec names no weights */
 	char *setup_script;	/* owned, clean; NULL: none */
 	struct weights weights;
