@@ -5,16 +5,17 @@ and says must not show that.
 """
 
 import io
+import json
 import struct
 
 import pytest
 import torch
 from converter import convert, files_below
 from pickle_bytes import (
-    build, call, dct, get, glob, keys_pickle, lst, module_of, new, put, stream_storage, text,
-    tup, whole,
+    build, call, dct, get, glob, keys_pickle, lst, module_of, new, put, stack_global,
+    stream_storage, text, tup, whole,
 )  # fmt: skip
-from small_checkpoints import FLOATS, bundle_of, stream, tensor
+from small_checkpoints import FLOATS, TEXT, bundle_of, stream, tensor
 
 # The addresses of three processes.  The list of keys is sorted, as text.
 PROCESSES = (
@@ -54,12 +55,12 @@ def file_of(pickled, keys, number):
     return stream(pickled, {key: (2, values[key]) for key in sorted(keys)})
 
 
-def converted(folder, *files):
+def converted(folder, *files, options=()):
     """One thread converts them, one after the other."""
     (folder / "run").mkdir()
     for number, content in enumerate(files):
         (folder / f"run/run:v{number}.pt").write_bytes(content)
-    return convert(folder, "run", "-o", "out", "-j1")
+    return convert(folder, "run", "-o", "out", "-j1", *options)
 
 
 def check(folder, done, number, names=NAMES, setting="a text"):
@@ -156,6 +157,27 @@ def test_note_that_is_cut_inside_a_key(tmp_path, left):
     assert f".{key[:left]}: no literal for nan" in done.stdout + done.stderr
 
 
+def named_like_keys(keys, named):
+    """Globals that are named after keys, and others by name."""
+    names = [stack_global(key, "v") + b"0" for key in keys]
+    names += [glob(name, "v") + b"0" for name in named]
+    parts = [
+        (text(f"w{i}"), tensor(stream_storage(key, numel=1), 1, 1)) for i, key in enumerate(keys)
+    ]
+    pickled = whole(b"".join(names) + dct(*parts), 4)
+    return stream(pickled, {key: (1, bytes(4)) for key in keys})
+
+
+def test_globals_that_are_named_like_keys(tmp_path):
+    """Half as many names in one file as in the other, which has the same numbers."""
+    keys, others = ([str(first + i) for i in range(2501)] for first in (51 * 10**12, 61 * 10**12))
+    files = named_like_keys(keys, named=keys), named_like_keys(others, named=keys)
+    done = converted(tmp_path, *files, options=["--architecture", TEXT])
+    assert (done.exit, len(done.stderr.splitlines())) == (1, 2)
+    assert "run:v1.pt: object: offset" in done.stderr
+    assert "more than 5000 different globals" in done.stderr
+
+
 def longer(keys):
     return file_of(module(keys), keys, 0)[:-16] + struct.pack("<Q", 3) + bytes(12)
 
@@ -213,3 +235,32 @@ def test_faults_name_the_keys(tmp_path, name, after):
     assert done.exit == 1
     assert reason in done.stderr
     assert f"{len(good)} converted, 0 skipped, 1 failed" in done.stderr
+
+
+def outcomes(folder, before, files):
+    """Of each file when another one comes right before it: what is made and said."""
+    for number, content in enumerate(files):
+        for name, written in (f"{number:04}a", before), (f"{number:04}b", content):
+            (folder / f"data/{name}").mkdir(parents=True)
+            (folder / f"data/{name}/run:v1.pt").write_bytes(written)
+    done = convert(folder, "data", "-o", "out", "-j1", "--jsonl")
+    rows = {row["source"]: row for row in map(json.loads, done.stdout.splitlines())}
+    for number in range(len(files)):
+        row = rows[f"data/{number:04}b/run:v1.pt"]
+        yield row, files_below(folder / f"out/{number:04}b")
+
+
+def test_changed_bytes_after_the_same_stream(tmp_path):
+    """Every fourth byte of the pickles in turn: what comes of it is no other than after a
+    stream of another kind."""
+    keys = PROCESSES[0]
+    good = file_of(module(keys), keys, 0)
+    other = file_of(module(keys, setting="atext "), keys, 0)
+    assert len(good) == len(other)
+    pickles = range(0, len(good) - 3 * 16, 4)
+    changed = [good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in pickles]
+    after_good = list(outcomes(tmp_path / "good", good, changed))
+    after_other = list(outcomes(tmp_path / "other", other, changed))
+    assert after_good == after_other
+    statuses = [row["status"] for row, _ in after_good]
+    assert min(statuses.count("converted"), statuses.count("failed")) > 20
