@@ -67,11 +67,15 @@ static bool refill(struct zip_stream *s, struct error *err)
 	return true;
 }
 
-/* Inflate until the room is used up or the deflate stream ends. */
+/*
+ * Inflate until the room is used up or the deflate stream ends; what comes is
+ * counted at once, so that a fault is where it is.
+ */
 static bool inflate_some(struct zip_stream *s, struct inflate_io *io,
 			 struct error *err)
 {
 	while (io->out_len > 0 && !s->ended) {
+		size_t room = io->out_len;
 		bool ok;
 
 		if (s->left == 0 && s->taken < s->member->csize &&
@@ -84,6 +88,7 @@ static bool inflate_some(struct zip_stream *s, struct inflate_io *io,
 		s->left = io->in_len;
 		if (!ok)
 			return false;
+		s->given += room - io->out_len;
 		if (io->out_len > 0 && !s->ended && s->left == 0 &&
 		    s->taken == s->member->csize)
 			return error_set(err, ERROR_TRUNCATED, s->given,
@@ -101,7 +106,6 @@ static bool read_deflated(struct zip_stream *s, uint8_t *buf, size_t len,
 
 	if (!inflate_some(s, &io, err))
 		return false;
-	s->given += len - io.out_len;
 	return io.out_len == 0 ||
 	       error_set(err, ERROR_CORRUPT, s->given, "inflates to %" PRIu64
 			 " bytes, %" PRIu64 " were declared", s->given,
@@ -148,7 +152,7 @@ static bool check_end(struct zip_stream *s, struct error *err)
 	if (!inflate_some(s, &io, err))
 		return false;
 	if (io.out_len == 0)
-		return error_set(err, ERROR_CORRUPT, s->given,
+		return error_set(err, ERROR_CORRUPT, s->member->usize,
 				 "inflates to more than the %" PRIu64
 				 " bytes declared", s->member->usize);
 	left = s->member->csize - s->taken + s->left +
