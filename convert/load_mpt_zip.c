@@ -37,13 +37,21 @@ static bool copy_stream(struct checkpoint *c,
 	(void)scratch;
 	if (!sorted)
 		return false;
-	for (size_t i = 0; i < sd->count; i++) {
+	for (size_t i = 0; i < sd->count; ) {
 		uint64_t begin = layout->begin[sorted[i] - sd->tensors];
+		uint64_t nbytes = 0;
 
-		if (sorted[i]->nbytes == 0)
-			continue;
-		if (!sink_seek(sink, layout->header.len + begin, err) ||
-		    !load_inflated(c->stream, sorted[i]->nbytes, sink, err))
+		/*
+		 * Mostly they are to lie behind each other again.  Whatever is
+		 * inflated at once costs 32 KiB more, for what refers to it.
+		 */
+		while (i < sd->count &&
+		       layout->begin[sorted[i] - sd->tensors] ==
+		       begin + nbytes)
+			nbytes += sorted[i++]->nbytes;
+		if (nbytes > 0 &&
+		    (!sink_seek(sink, layout->header.len + begin, err) ||
+		     !load_inflated(c->stream, nbytes, sink, err)))
 			goto done;
 	}
 	ok = zip_stream_finish(c->stream, err);
