@@ -1,7 +1,6 @@
 /* stream_keys.c - find the keys, write numbers over them, and back */
 #include "convert/stream_keys.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,14 +15,22 @@ enum {
 	DIGITS_MOST = sizeof(struct stream_key) - 1
 };
 
+/* One place in ZEROS is looked at, for so many in a row reach one of them. */
 static bool has_zeros(const void *text, size_t len)
 {
 	const char *p = text;
-	size_t run = 0;
 
-	for (size_t i = 0; i < len && run < ZEROS; i++)
-		run = p[i] == '0' ? run + 1 : 0;
-	return run == ZEROS;
+	for (size_t at = ZEROS - 1; at < len; at += ZEROS) {
+		size_t first = at, end = at;
+
+		while (first > 0 && p[first - 1] == '0')
+			first--;
+		while (end < len && p[end] == '0')
+			end++;
+		if (end - first >= ZEROS)
+			return true;
+	}
+	return false;
 }
 
 static bool is_address(const uint8_t *text, size_t len)
@@ -122,9 +129,11 @@ static struct stream_key *find(struct stream_key **sorted, size_t count,
 static struct stream_key number_of(const struct stream_key *key)
 {
 	struct stream_key number = { 0 };
+	size_t len = strlen(key->text);
 
-	snprintf(number.text, sizeof(number.text), "%0*zu",
-		 (int)strlen(key->text), key->number);
+	memset(number.text, '0', len);
+	for (size_t n = key->number; n > 0; n /= 10)
+		number.text[--len] = (char)('0' + n % 10);
 	return number;
 }
 

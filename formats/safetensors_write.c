@@ -50,23 +50,44 @@ static bool check_tensor(const struct tensor *t, struct error *err)
 	return true;
 }
 
+static bool append(struct buffer *b, const char *text, struct error *err)
+{
+	return buffer_append(b, text, strlen(text), err);
+}
+
+/* Without printf(), which was half of the work of laying out. */
+static bool append_number(struct buffer *b, const char *before, uint64_t n,
+			  struct error *err)
+{
+	char digits[20];
+	size_t at = sizeof(digits);
+
+	do
+		digits[--at] = (char)('0' + n % 10);
+	while ((n /= 10) > 0);
+	return append(b, before, err) &&
+	       buffer_append(b, digits + at, sizeof(digits) - at, err);
+}
+
 static bool append_tensor(struct buffer *b, const struct tensor *t,
 			  uint64_t begin, struct error *err)
 {
 	if (!json_append_string(b, t->key, t->key_len, err) ||
-	    !buffer_print(b, err, ":{\"dtype\":\"%s\",\"shape\":[",
-			  dtype_info(t->dtype)->name))
+	    !append(b, ":{\"dtype\":\"", err) ||
+	    !append(b, dtype_info(t->dtype)->name, err) ||
+	    !append(b, "\",\"shape\":[", err))
 		return false;
 	for (size_t i = 0; i < t->rank; i++) {
 		uint64_t size = t->shape[i];
 
 		if (t->packed && i + 1 == t->rank)
 			size *= 2;
-		if (!buffer_print(b, err, "%s%" PRIu64, i ? "," : "", size))
+		if (!append_number(b, i ? "," : "", size, err))
 			return false;
 	}
-	return buffer_print(b, err, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64
-			    "]}", begin, begin + t->nbytes);
+	return append_number(b, "],\"data_offsets\":[", begin, err) &&
+	       append_number(b, ",", begin + t->nbytes, err) &&
+	       append(b, "]}", err);
 }
 
 static bool write_header(struct safetensors_layout *layout,
