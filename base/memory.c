@@ -59,7 +59,8 @@ bool buffer_append(struct buffer *b, const void *data, size_t len,
 		return true;
 	if (__builtin_add_overflow(b->len, len, &need))
 		return error_set_memory(err, SIZE_MAX);
-	if (!memory_grow(&grown, &b->capacity, need, 1, err))
+	if (need > b->capacity &&
+	    !memory_grow(&grown, &b->capacity, need, 1, err))
 		return false;
 	b->data = grown;
 	memcpy(b->data + b->len, data, len);

@@ -243,6 +243,19 @@ bool emit_check_size(const struct safetensors_layout *layout,
 			 " are there", layout->file_nbytes, file_nbytes);
 }
 
+/* Say where what was read is not what was written. */
+static bool fault_written(const struct buffer *ours, const uint8_t *read,
+			  struct error *err)
+{
+	size_t i = 0;
+
+	while (read[i] == (uint8_t)ours->data[i])
+		i++;
+	return error_set(err, ERROR_IO, ERROR_NO_OFFSET,
+			 "0x%02x was written at %zu, 0x%02x is read there",
+			 (uint8_t)ours->data[i], i, read[i]);
+}
+
 bool emit_check_header(const struct safetensors_layout *layout,
 		       const uint8_t *header, struct scratch *scratch,
 		       struct error *err)
@@ -251,12 +264,8 @@ bool emit_check_header(const struct safetensors_layout *layout,
 	const char *text = ours->data + SAFETENSORS_LENGTH_SIZE;
 	size_t len;
 
-	for (size_t i = 0; i < ours->len; i++)
-		if (header[i] != (uint8_t)ours->data[i])
-			return error_set(err, ERROR_IO, ERROR_NO_OFFSET,
-					 "0x%02x was written at %zu, 0x%02x is "
-					 "read there", (uint8_t)ours->data[i],
-					 i, header[i]);
+	if (memcmp(header, ours->data, ours->len) != 0)
+		return fault_written(ours, header, err);
 	return safetensors_read_length(header, layout->file_nbytes, &len,
 				       err) &&
 	       safetensors_recall_header(&scratch->headers, text, len,

@@ -146,17 +146,32 @@ static void append_character(struct json_writer *w, const char *p, size_t n)
 		append(w, p, n);
 }
 
+/* How many bytes from pos on are ASCII that stands for itself. */
+static size_t plain_ascii(const char *text, size_t len, size_t pos)
+{
+	size_t end = pos;
+
+	while (end < len && is_plain((unsigned char)text[end]) &&
+	       (unsigned char)text[end] < 0x7f)
+		end++;
+	return end - pos;
+}
+
 void json_put_text(struct json_writer *w, const char *key, const char *text,
 		   size_t len)
 {
-	size_t pos = 0;
+	size_t pos = 0, n;
 
 	begin(w, key, "");
 	append(w, "\"", 1);
 	while (pos < len) {
-		size_t n = text_character(text + pos, len - pos);
-
-		append_character(w, text + pos, n);
+		n = plain_ascii(text, len, pos);
+		if (n > 0) {
+			append(w, text + pos, n);
+		} else {
+			n = text_character(text + pos, len - pos);
+			append_character(w, text + pos, n);
+		}
 		pos += n ? n : 1;
 	}
 	append(w, "\"", 1);

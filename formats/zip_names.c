@@ -77,7 +77,7 @@ static int by_folded_name(const void *a, const void *b)
 	const char *x = (*(const struct zip_member *const *)a)->name;
 	const char *y = (*(const struct zip_member *const *)b)->name;
 
-	while (*x && lower(*x) == lower(*y)) {
+	while (*x && (*x == *y || lower(*x) == lower(*y))) {
 		x++;
 		y++;
 	}
