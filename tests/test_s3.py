@@ -400,7 +400,7 @@ def test_interrupted_upload(moto, proxy, files, fault):
             proxy.plan(fault, 1)
             deleted.append(method)
 
-    proxy.plan("stalled", 4)
+    proxy.plan("held", 4)
     proxy.before = before
     environment = clean_environment(
         AWS_ENDPOINT_URL=proxy.url, AWS_REGION=REGION, AWS_ACCESS_KEY_ID=moto.access,
