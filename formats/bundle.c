@@ -215,7 +215,8 @@ static bool read_rest(const struct bundle_stream *stream, uint64_t nbytes,
 	return ok;
 }
 
-bool bundle_read_header_text(char **text, size_t *len,
+/* Length and text of the header; *data_nbytes is what must follow them. */
+static bool read_header_text(char **text, size_t *len, uint64_t *data_nbytes,
 			     const struct bundle_stream *stream,
 			     struct error *err)
 {
@@ -229,6 +230,7 @@ bool bundle_read_header_text(char **text, size_t *len,
 	    !safetensors_read_length(bytes, stream->size, len, err) ||
 	    !safetensors_check_inflated(*len, stream->stored_nbytes, err))
 		return false;
+	*data_nbytes = stream->size - SAFETENSORS_LENGTH_SIZE - *len;
 	*text = memory_array(*len, 1, err);
 	if (*text && stream->read(stream->source, *text, *len, err))
 		return true;
@@ -240,17 +242,34 @@ bool bundle_read_header_text(char **text, size_t *len,
 bool bundle_read_header(struct safetensors_header *header,
 			const struct bundle_stream *stream, struct error *err)
 {
+	uint64_t data_nbytes;
 	char *text;
 	size_t len;
 	bool ok;
 
 	*header = (struct safetensors_header){ 0 };
-	if (!bundle_read_header_text(&text, &len, stream, err))
+	if (!read_header_text(&text, &len, &data_nbytes, stream, err))
 		return false;
-	ok = safetensors_read_header(header, text, len, stream->size -
-				     SAFETENSORS_LENGTH_SIZE - len, err);
+	ok = safetensors_read_header(header, text, len, data_nbytes, err);
 	free(text);
 	return ok;
+}
+
+const struct safetensors_header *
+bundle_recall_header(struct safetensors_recall *recall,
+		     const struct bundle_stream *stream, struct error *err)
+{
+	const struct safetensors_header *header;
+	uint64_t data_nbytes;
+	char *text;
+	size_t len;
+
+	if (!read_header_text(&text, &len, &data_nbytes, stream, err))
+		return NULL;
+	header = safetensors_recall_header(recall, text, len, data_nbytes,
+					   err);
+	free(text);
+	return header;
 }
 
 bool bundle_check_weights(struct safetensors_header *header,

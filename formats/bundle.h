@@ -110,20 +110,17 @@ struct bundle_stream {
 };
 
 /*
- * Read length and text of a safetensors file's header; what follows in the
- * stream is the data.  *text becomes malloc'ed, or NULL on failure.
- */
-bool bundle_read_header_text(char **text, size_t *len,
-			     const struct bundle_stream *stream,
-			     struct error *err);
-
-/*
  * Read length and header of a safetensors file, strictly; what follows in the
  * stream is the data that the tensors cover.  On failure *header is empty.
  */
 bool bundle_read_header(struct safetensors_header *header,
 			const struct bundle_stream *stream,
 			struct error *err);
+
+/* The same by safetensors_recall_header(). */
+const struct safetensors_header *
+bundle_recall_header(struct safetensors_recall *recall,
+		     const struct bundle_stream *stream, struct error *err);
 
 /*
  * Read a safetensors file to its last byte: header strict, data covered

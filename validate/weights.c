@@ -200,29 +200,16 @@ static bool scan_data(struct weights *w, struct member *m, struct error *err)
 	return ok;
 }
 
-static bool read_header(struct weights *w, const struct bundle_stream *stream,
-			struct safetensors_recall *recall, struct error *err)
-{
-	char *text;
-	size_t len;
-
-	if (!bundle_read_header_text(&text, &len, stream, err))
-		return false;
-	w->header = safetensors_recall_header(recall, text, len, stream->size -
-					      SAFETENSORS_LENGTH_SIZE - len,
-					      err);
-	free(text);
-	return w->header != NULL;
-}
-
 bool weights_read(struct weights *w, struct member *m, bool statistics,
 		  struct safetensors_recall *recall, struct error *err)
 {
 	size_t count;
 	bool ok;
 
-	*w = (struct weights){ 0 };
-	if (!read_header(w, &m->bytes, recall, err))
+	*w = (struct weights){
+		.header = bundle_recall_header(recall, &m->bytes, err),
+	};
+	if (!w->header)
 		return false;
 	count = w->header->tensors.count;
 	w->counts = memory_array(count, sizeof(*w->counts), err);
