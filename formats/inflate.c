@@ -160,3 +160,37 @@ size_t inflate_excess(const struct inflate *f)
 	(void)f;
 	return 0;
 }
+
+bool inflate_begin_inside(struct inflate *f, uint8_t byte, unsigned bit)
+{
+#ifdef HAVE_ISAL
+	static const uint8_t zeros[INFLATE_WINDOW];
+
+	if (!f->fast)
+		return false;
+	isal_inflate_init(&f->isal);
+	f->isal.read_in = (uint64_t)byte >> bit;
+	f->isal.read_in_length = (int32_t)(8 - bit);
+	/* It does not write to the dictionary. */
+	return isal_inflate_set_dict(&f->isal, (uint8_t *)(uintptr_t)zeros,
+				     sizeof(zeros)) == COMP_OK;
+#else
+	(void)f;
+	(void)byte;
+	(void)bit;
+	return false;
+#endif
+}
+
+bool inflate_is_at_block(const struct inflate *f, unsigned bits)
+{
+#ifdef HAVE_ISAL
+	/* It keeps the bits and bytes of a header until all of it is there. */
+	return f->fast && f->isal.block_state == ISAL_BLOCK_HDR &&
+	       f->isal.read_in_length + 8 * f->isal.tmp_in_size == (int)bits;
+#else
+	(void)f;
+	(void)bits;
+	return false;
+#endif
+}

@@ -48,4 +48,20 @@ bool inflate_run(struct inflate *f, struct inflate_io *io, uint64_t offset,
 /* Once it ended: how many bytes behind it were used up all the same. */
 size_t inflate_excess(const struct inflate *f);
 
+/* What a stream can refer to: as many bytes before the place where it is. */
+enum { INFLATE_WINDOW = 32 << 10 };
+
+/*
+ * Begin anew inside of a stream: with the bits of this byte from bit on, which
+ * must be those where a block begins, and as if zeros came before.  False if
+ * the library cannot do that.
+ */
+bool inflate_begin_inside(struct inflate *f, uint8_t byte, unsigned bit);
+
+/*
+ * Was all input used but for its last so many bits, up to 8, with which a block
+ * begins?  False may also mean that the library does not tell.
+ */
+bool inflate_is_at_block(const struct inflate *f, unsigned bits);
+
 #endif

@@ -15,7 +15,7 @@ from pathlib import Path
 
 LEAST = 95.0  # per cent of the lines; failed allocations are tested elsewhere
 PARSERS = {
-    "zip": "formats/zip_read formats/zip_stream formats/zip_names",
+    "zip": "formats/zip_read formats/zip_stream formats/zip_names formats/deflate_block",
     "torch archive": "convert/load_torch_archive",
     "torch stream": "convert/load_torch convert/load_torch_stream convert/load_pickle "
     "convert/stream_keys",

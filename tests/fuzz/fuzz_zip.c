@@ -3,17 +3,20 @@
  *
  * Demanded are: members that lie apart from each other inside the file, names
  * that are safe and found again, streams that give what was declared, and a
- * failed read as the fault it is.
+ * failed read as the fault it is.  Before that, where a block of a deflate
+ * stream is said to begin, zlib must take what is there for its description.
  */
 #include <zlib.h>
 
+#include "formats/deflate_block.h"
+#include "formats/inflate.h"
 #include "formats/zip.h"
 #include "tests/fuzz/fuzz.h"
 
 enum {
 	/* What is read of one archive: zeros deflate a thousandfold. */
 	STREAMED_LIMIT = 1 << 20, STREAMS_LIMIT = 16,
-	GAPS_LIMIT = 50, FLAKY_LIMIT = 8, CHUNK = 4096
+	GAPS_LIMIT = 50, FLAKY_LIMIT = 8, CHUNK = 4096, BLOCKS_LIMIT = 8
 };
 
 static void check_place(const struct zip_member *m, const uint8_t *data,
@@ -188,6 +191,54 @@ static void check_flaky(const uint8_t *data, size_t len)
 	}
 }
 
+static void check_description(const uint8_t *data, size_t len, unsigned bit)
+{
+	uint8_t none;		/* no room, but it must be somewhere */
+	z_stream z = { .next_in = (uint8_t *)(uintptr_t)(data + 1),
+		       .avail_in = (unsigned)(len - 1), .next_out = &none };
+
+	REQUIRE(inflateInit2(&z, -MAX_WBITS) == Z_OK);
+	REQUIRE(inflatePrime(&z, (int)(8 - bit), data[0] >> bit) == Z_OK);
+	REQUIRE(inflate(&z, Z_TREES) == Z_OK);
+	REQUIRE(z.data_type & 256);	/* the description was read */
+	inflateEnd(&z);
+}
+
+/* The other library goes on from there as far as it can. */
+static void check_inside(const uint8_t *data, size_t len, unsigned bit)
+{
+	struct error err = { 0 };
+	struct inflate *f = inflate_new(INFLATE_FAST, &err);
+	uint8_t chunk[CHUNK];
+	struct inflate_io io = { data + 1, chunk, len - 1, CHUNK };
+	bool ended;
+
+	REQUIRE(f != NULL);
+	if (inflate_begin_inside(f, data[0], bit) &&
+	    !inflate_run(f, &io, 0, &ended, &err))
+		fuzz_require_fault(&err);
+	inflate_free(f);
+}
+
+static void check_blocks(const uint8_t *data, size_t len)
+{
+	uint64_t bit;
+
+	for (unsigned n = 0; n < BLOCKS_LIMIT; n++) {
+		size_t byte;
+
+		if (!deflate_find_block(data, len, &bit))
+			return;
+		byte = (size_t)(bit / 8);
+		REQUIRE(byte < len);
+		check_description(data + byte, len - byte,
+				  (unsigned)(bit % 8));
+		check_inside(data + byte, len - byte, (unsigned)(bit % 8));
+		data += byte + 1;
+		len -= byte + 1;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct reader_bytes bytes = { data, len };
@@ -196,6 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	uint64_t streamed = 0;
 	struct zip zip;
 
+	check_blocks(data, len);
 	if (!zip_read_directory(&zip, &r, &err)) {
 		fuzz_require_fault(&err);
 		REQUIRE(!zip.members && !zip.by_name && zip.count == 0);

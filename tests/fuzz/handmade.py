@@ -142,6 +142,13 @@ def member(name, data=b"", **changes):
     return Member(b"r/" + name, data, **changes)
 
 
+def blocks(strategy):
+    """A deflate stream of several blocks, most of them with codes of their own."""
+    text = b"".join(b"%x" % (i * i * 2654435761 % 2**32) + b"aaaaa"[: i % 6] for i in range(900))
+    z = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS, 4, strategy)
+    return z.compress(text) + z.flush()
+
+
 def without_crc(members):
     """The same as torch can leave it, so that their bytes may change."""
     for m in members:
@@ -540,4 +547,6 @@ def seeds():
         yield "policy_spec", json.dumps(spec).encode()
     yield "policy_spec", b"[]"
     yield "policy_spec", b'{"class_path":"C"} x'
+    for strategy in zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE:
+        yield "zip", blocks(strategy)
     yield "zip", archive(*without_crc([Member(b"a", zlib.compress(DATA)), Member(b"b/")]))
