@@ -25,6 +25,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/reader.h"
+#include "formats/inflate.h"
 
 enum zip_method { ZIP_STORED = 0, ZIP_DEFLATED = 8 };
 
@@ -85,5 +86,44 @@ bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
 bool zip_stream_finish(struct zip_stream *s, struct error *err);
 
 void zip_stream_close(struct zip_stream *s);
+
+/* ---- what another thread inflated before it was read ---- */
+
+struct zip_input {
+	const struct zip_member *member;
+	const struct reader *reader;
+	enum inflate_way way;	/* if the member is deflated */
+};
+
+struct zip_input zip_stream_input(const struct zip_stream *s);
+
+/* Where a stream is once all input that it read is inflated. */
+struct zip_place {
+	struct inflate *inflate;
+	uint64_t taken;		/* compressed bytes */
+	uint64_t given;		/* and what they became */
+	const uint8_t *last;	/* the last of those, last_len of them */
+	size_t last_len;
+};
+
+/* Input is read in steps of so many bytes. */
+enum { ZIP_STEP = 128 << 10 };
+
+struct zip_ahead {
+	/* The next n compressed bytes will be read; or fewer, if it says so. */
+	size_t (*limit)(void *with, uint64_t taken, size_t n);
+	/*
+	 * The bytes that follow this place, if they are there, up to len of
+	 * them; returns how many.  The inflater and what is taken are then
+	 * those of the end of all that is there: as long as more comes, the
+	 * stream goes on from nowhere else.
+	 */
+	size_t (*read)(void *with, struct zip_place *place, uint8_t *to,
+		       size_t len);
+	void *with;
+};
+
+/* Ask this one from now on; nobody, if it is zeroed. */
+void zip_stream_follow(struct zip_stream *s, struct zip_ahead ahead);
 
 #endif

@@ -7,8 +7,6 @@
 #include "formats/crc32.h"
 #include "formats/inflate.h"
 
-enum { INPUT_SIZE = 128 << 10 };
-
 struct zip_stream {
 	const struct zip_member *member;
 	const struct reader *reader;
@@ -17,10 +15,12 @@ struct zip_stream {
 	uint64_t taken;		/* compressed bytes read so far */
 	uint64_t given;		/* uncompressed bytes handed out */
 	struct inflate *inflate;	/* NULL: stored */
+	enum inflate_way way;
 	const uint8_t *next;	/* of the input, how much is left */
 	size_t left;
 	bool ended;
-	uint8_t input[];	/* INPUT_SIZE bytes, if deflated */
+	struct zip_ahead ahead;
+	uint8_t input[];	/* ZIP_STEP bytes, if deflated */
 };
 
 static bool fail(struct zip_stream *s, struct error *err)
@@ -33,7 +33,7 @@ struct zip_stream *zip_stream_open(const struct zip *zip,
 				   const struct reader *r, struct error *err)
 {
 	bool deflated = member->method == ZIP_DEFLATED;
-	size_t nbytes = sizeof(struct zip_stream) + (deflated ? INPUT_SIZE : 0);
+	size_t nbytes = sizeof(struct zip_stream) + (deflated ? ZIP_STEP : 0);
 	struct zip_stream *s = malloc(nbytes);
 
 	if (!s) {
@@ -44,9 +44,8 @@ struct zip_stream *zip_stream_open(const struct zip *zip,
 				  .check_crc = !zip->crc_absent };
 	if (!deflated)
 		return s;
-	s->inflate = inflate_new(zip->fast && s->check_crc ? INFLATE_FAST :
-							     INFLATE_AS_ZLIB,
-				 err);
+	s->way = zip->fast && s->check_crc ? INFLATE_FAST : INFLATE_AS_ZLIB;
+	s->inflate = inflate_new(s->way, err);
 	if (s->inflate)
 		return s;
 	free(s);
@@ -56,8 +55,10 @@ struct zip_stream *zip_stream_open(const struct zip *zip,
 static bool refill(struct zip_stream *s, struct error *err)
 {
 	uint64_t left = s->member->csize - s->taken;
-	size_t n = left < INPUT_SIZE ? (size_t)left : INPUT_SIZE;
+	size_t n = left < ZIP_STEP ? (size_t)left : ZIP_STEP;
 
+	if (s->ahead.limit)
+		n = s->ahead.limit(s->ahead.with, s->taken, n);
 	if (!reader_read(s->reader, s->member->data + s->taken, s->input, n,
 			 err))
 		return false;
@@ -67,6 +68,23 @@ static bool refill(struct zip_stream *s, struct error *err)
 	return true;
 }
 
+/* All input that was read is inflated, its last bytes from begin on. */
+static size_t read_ahead(struct zip_stream *s, const uint8_t *begin,
+			 struct inflate_io *io)
+{
+	struct zip_place place = { .inflate = s->inflate, .taken = s->taken,
+				   .given = s->given, .last = begin,
+				   .last_len = (size_t)(io->out - begin) };
+	size_t n = s->ahead.read(s->ahead.with, &place, io->out, io->out_len);
+
+	s->inflate = place.inflate;
+	s->taken = place.taken;
+	s->given += n;
+	io->out += n;
+	io->out_len -= n;
+	return n;
+}
+
 /*
  * Inflate until the room is used up or the deflate stream ends; what comes is
  * counted at once, so that a fault is where it is.
@@ -74,10 +92,14 @@ static bool refill(struct zip_stream *s, struct error *err)
 static bool inflate_some(struct zip_stream *s, struct inflate_io *io,
 			 struct error *err)
 {
+	const uint8_t *begin = io->out;
+
 	while (io->out_len > 0 && !s->ended) {
 		size_t room = io->out_len;
 		bool ok;
 
+		if (s->left == 0 && s->ahead.read && read_ahead(s, begin, io))
+			continue;
 		if (s->left == 0 && s->taken < s->member->csize &&
 		    !refill(s, err))
 			return false;
@@ -179,6 +201,16 @@ bool zip_stream_finish(struct zip_stream *s, struct error *err)
 			  ", the archive says %08" PRIx32, s->crc,
 			  s->member->crc);
 	return err->kind == ERROR_NONE ? true : fail(s, err);
+}
+
+struct zip_input zip_stream_input(const struct zip_stream *s)
+{
+	return (struct zip_input){ s->member, s->reader, s->way };
+}
+
+void zip_stream_follow(struct zip_stream *s, struct zip_ahead ahead)
+{
+	s->ahead = ahead;
 }
 
 void zip_stream_close(struct zip_stream *s)
