@@ -61,7 +61,7 @@ $B/mpt-validate: $(call objs,validate remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 # What opens bundles and legacy checkpoints is that of the other programs.
 INSPECT := $(call objs,inspect) $(patsubst %,$B/validate/%.o,find find_objects open) $(patsubst %.c,$B/%.o,$(wildcard convert/load*.c)) \
-	$(addprefix $B/convert/,checkpoint.o gather.o helper.o limits.o notes.o recall.o relay.o sink.o storages.o stream_head.o stream_keys.o unpickle.o unpickle_answer.o)
+	$(addprefix $B/convert/,checkpoint.o gather.o helper.o inflate_ahead.o limits.o notes.o recall.o relay.o sink.o storages.o stream_head.o stream_keys.o unpickle.o unpickle_answer.o)
 $B/mpt-inspect: $(INSPECT) $(call objs,remote formats base)
 	$(CC) $(BUILD_CF) $(LDFLAGS) -o $@ $^ $(PKG_LD)
 HELPER := $(call objs,convert/unpickler) $B/convert/unpickler/restricted_code.o \

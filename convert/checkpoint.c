@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "convert/inflate_ahead.h"
 #include "convert/limits.h"
 #include "convert/load.h"
 #include "convert/relay.h"
@@ -117,16 +118,21 @@ bool checkpoint_copy(struct checkpoint *c,
 	bool inflates = c->stream != NULL;
 	bool relayed = (inflates || sink->observer.write) &&
 		       relay_pays(scratch->threads, layout->file_nbytes);
+	struct inflate_ahead *ahead = NULL;
 	struct relay relay;
 	bool ok;
 
 	sink->work = &scratch->work;
 	progress_want(sink->work, layout->file_nbytes);
-	if (relayed)
-		sink_use_relay(sink, &relay, inflates);
+	if (relayed) {
+		ahead = inflate_ahead_begin(c->stream);
+		sink_use_relay(sink, &relay, inflates,
+			       inflate_ahead_idle(ahead));
+	}
 	ok = c->copy(c, layout, sink, scratch, err) &&
 	     sink_flush(sink, err);
 	ok = sink_leave_relay(sink, err) && ok;
+	inflate_ahead_end(ahead);
 	return ok && file_check_unchanged(&c->file, err);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/interrupt.h"
+#include "convert/inflate_ahead.h"
 #include "convert/relay.h"
 
 bool load_member(const struct zip *zip, const struct zip_member *member,
@@ -122,6 +123,7 @@ static bool spill_member(struct checkpoint *c, struct zip_stream *stream,
 			 struct reader *spilled, struct error *err)
 {
 	uint64_t at = c->spill_used;
+	struct inflate_ahead *ahead = NULL;
 	struct relay relay;
 	struct sink sink;
 	bool ok;
@@ -131,12 +133,15 @@ static bool spill_member(struct checkpoint *c, struct zip_stream *stream,
 	sink = sink_over(file_writer(&c->spill), scratch->buffer,
 			 SCRATCH_BUFFER_SIZE);
 	sink.work = &scratch->work;
-	if (relay_pays(scratch->threads, len))
-		sink_use_relay(&sink, &relay, true);
+	if (relay_pays(scratch->threads, len)) {
+		ahead = inflate_ahead_begin(stream);
+		sink_use_relay(&sink, &relay, true, inflate_ahead_idle(ahead));
+	}
 	ok = sink_seek(&sink, at, err) &&
 	     load_inflated(stream, len, &sink, err) &&
 	     zip_stream_finish(stream, err) && sink_flush(&sink, err);
 	ok = sink_leave_relay(&sink, err) && ok;
+	inflate_ahead_end(ahead);
 	return ok && show_spilled(c, len, spilled, err);
 }
 

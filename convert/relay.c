@@ -36,6 +36,25 @@ static void write_load(struct relay *r)
 	pthread_cond_broadcast(&r->changed);
 }
 
+/* With the lock, which is free while it works. */
+static bool work_idle(struct relay *r)
+{
+	bool more;
+
+	if (!r->idle.work)
+		return false;
+	pthread_mutex_unlock(&r->lock);
+	more = r->idle.work(r->idle.with);
+	pthread_mutex_lock(&r->lock);
+	return more;
+}
+
+/* With the lock.  The maker may be at one that was full before help came. */
+static bool has_load(const struct relay *r)
+{
+	return r->written < r->filled && !r->writing;
+}
+
 /* The task.  Nobody helps himself: he would wait for what he has to do. */
 static void help(struct relay *r)
 {
@@ -44,10 +63,9 @@ static void help(struct relay *r)
 	pthread_mutex_lock(&r->lock);
 	r->helped = true;
 	while (!r->ended) {
-		/* The maker may be at one that was full before this came. */
-		if (r->written < r->filled && !r->writing)
+		if (has_load(r))
 			write_load(r);
-		else
+		else if (!work_idle(r) && !r->ended && !has_load(r))
 			pthread_cond_wait(&r->changed, &r->lock);
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -59,9 +77,11 @@ bool relay_pays(unsigned threads, uint64_t nbytes)
 }
 
 bool relay_open(struct relay *r, struct writer to, uint8_t *buffer,
-		size_t capacity, struct progress_work *work)
+		size_t capacity, struct progress_work *work,
+		struct relay_idle idle)
 {
-	*r = (struct relay){ .to = to, .work = work, .maker = pthread_self() };
+	*r = (struct relay){ .to = to, .idle = idle, .work = work,
+			     .maker = pthread_self() };
 	r->loads[0].buffer = buffer;
 	if (!make_buffers(r, capacity))
 		return false;

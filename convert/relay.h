@@ -34,9 +34,19 @@ struct relay_load {
 	size_t len;
 };
 
+/*
+ * What the other thread does while no buffer is full, bit by bit.  False if
+ * there is nothing to do before another buffer was passed; NULL: never.
+ */
+struct relay_idle {
+	bool (*work)(void *with);
+	void *with;
+};
+
 /* Must not move while it is open. */
 struct relay {
 	struct writer to;
+	struct relay_idle idle;
 	struct progress_work *work;	/* counts what is written */
 	pthread_t maker;
 	pthread_mutex_t lock;	/* of all below */
@@ -57,7 +67,8 @@ bool relay_pays(unsigned threads, uint64_t nbytes);
  * False if there is no memory for more: then do without.
  */
 bool relay_open(struct relay *r, struct writer to, uint8_t *buffer,
-		size_t capacity, struct progress_work *work);
+		size_t capacity, struct progress_work *work,
+		struct relay_idle idle);
 
 /*
  * Hand over the buffer that was filled with len bytes for this offset.

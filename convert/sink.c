@@ -65,12 +65,13 @@ bool sink_flush(struct sink *s, struct error *err)
 	return pass_on(s, err) && (!s->relay || relay_wait(s->relay, err));
 }
 
-void sink_use_relay(struct sink *s, struct relay *relay, bool writes)
+void sink_use_relay(struct sink *s, struct relay *relay, bool writes,
+		    struct relay_idle idle)
 {
 	const struct writer to = { .write = relayed, .to = s };
 
 	s->relay_writes = writes;
-	if (relay_open(relay, to, s->buffer, s->capacity, s->work))
+	if (relay_open(relay, to, s->buffer, s->capacity, s->work, idle))
 		s->relay = relay;
 }
 

@@ -54,7 +54,8 @@ bool sink_flush(struct sink *s, struct error *err);
  * What is in the buffer then is lost, so sink_flush() comes before if all went
  * well.  Neither sink nor relay must move.
  */
-void sink_use_relay(struct sink *s, struct relay *relay, bool writes);
+void sink_use_relay(struct sink *s, struct relay *relay, bool writes,
+		    struct relay_idle idle);
 bool sink_leave_relay(struct sink *s, struct error *err);
 
 #endif

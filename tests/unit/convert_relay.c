@@ -84,7 +84,7 @@ static bool make(const struct row *row, struct sink *sink, struct error *err)
 /* One thread makes, the others of the team wait for something to do. */
 static bool run(const struct row *row, unsigned threads,
 		struct target *target, struct progress_work *work,
-		struct error *err)
+		struct relay_idle idle, struct error *err)
 {
 	bool ok = false;
 
@@ -97,7 +97,7 @@ static bool run(const struct row *row, unsigned threads,
 		struct relay relay;
 
 		sink.work = work;
-		sink_use_relay(&sink, &relay, true);
+		sink_use_relay(&sink, &relay, true, idle);
 		ok = make(row, &sink, err);
 		ok = sink_leave_relay(&sink, err) && ok;
 	}
@@ -119,7 +119,8 @@ static void check_row(const struct row *row, unsigned threads)
 					     MOST : (uint64_t)row->fails_at };
 	struct progress_work work = { 0 };
 	struct error err = { 0 };
-	bool ok = run(row, threads, &target, &work, &err);
+	bool ok = run(row, threads, &target, &work,
+		      (struct relay_idle){ 0 }, &err);
 
 	CHECK(row->name, target.calls_after_fault == 0);
 	if (row->fails_at != NEVER)
@@ -145,10 +146,86 @@ static void test_rows(void **state)
 	check_rows();
 }
 
+/* What there is to do beside. */
+struct idle {
+	pthread_t maker;
+	atomic_int rest;	/* times */
+	atomic_int in_vain;	/* calls when there was none */
+	atomic_bool by_maker;
+};
+
+static bool idle_work(void *with)
+{
+	struct idle *i = with;
+
+	if (pthread_equal(pthread_self(), i->maker))
+		atomic_store(&i->by_maker, true);
+	if (atomic_load(&i->rest) > 0) {
+		atomic_fetch_sub(&i->rest, 1);
+		return true;
+	}
+	atomic_fetch_add(&i->in_vain, 1);
+	return false;
+}
+
+/* Of each second buffer, once that before was passed, waits for the idle. */
+static bool make_slowly(struct sink *sink, struct idle *idle,
+			struct error *err)
+{
+	uint8_t byte = 0;
+
+	for (int i = 0; i < MOST; i++) {
+		int place = i % (2 * CAPACITY);
+
+		if (place == CAPACITY - 1)
+			atomic_store(&idle->rest, 3);
+		while (place == CAPACITY + 1 && atomic_load(&idle->rest) > 0)
+			;
+		if (!sink_write(sink, &byte, 1, err))
+			return false;
+	}
+	return sink_flush(sink, err);
+}
+
+static void test_idle(void **state)
+{
+	struct target target = { .fails_at = MOST };
+	struct idle idle = { 0 };
+	struct error err = { 0 };
+	bool ok = false;
+	int in_vain = 0;
+
+	(void)state;
+#pragma omp parallel num_threads(2)
+#pragma omp single
+	{
+		uint8_t buffer[CAPACITY];
+		struct writer to = { .write = write_target, .to = &target };
+		struct sink sink = sink_over(to, buffer, sizeof(buffer));
+		struct progress_work work = { 0 };
+		struct relay relay;
+
+		sink.work = &work;
+		idle.maker = pthread_self();
+		sink_use_relay(&sink, &relay, true,
+			       (struct relay_idle){ idle_work, &idle });
+		ok = make_slowly(&sink, &idle, &err);
+		ok = sink_leave_relay(&sink, &err) && ok;
+		in_vain = atomic_load(&idle.in_vain);
+	}
+	CHECK("idle", ok && target.reached == MOST);
+	CHECK("idle", !atomic_load(&idle.by_maker));
+	CHECK("idle", in_vain > 0 &&
+	      in_vain <= 2 * MOST / CAPACITY &&
+	      in_vain == atomic_load(&idle.in_vain));
+	check_rows();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
