@@ -75,7 +75,11 @@ struct zip_stream *zip_stream_open(const struct zip *zip,
 				   const struct zip_member *member,
 				   const struct reader *r, struct error *err);
 
-/* Exactly len bytes, or an error; the member's name is put into it. */
+/*
+ * Exactly len bytes, or an error; the member's name is put into it.  To say
+ * the same of a broken deflate stream, whoever reads it and in what pieces,
+ * that of a large member is read a second time.
+ */
 bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
 		     struct error *err);
 

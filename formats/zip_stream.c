@@ -28,11 +28,10 @@ static bool fail(struct zip_stream *s, struct error *err)
 	return error_in(err, NULL, s->member->name);
 }
 
-struct zip_stream *zip_stream_open(const struct zip *zip,
-				   const struct zip_member *member,
-				   const struct reader *r, struct error *err)
+static struct zip_stream *open_stream(struct zip_input input, bool check_crc,
+				      struct error *err)
 {
-	bool deflated = member->method == ZIP_DEFLATED;
+	bool deflated = input.member->method == ZIP_DEFLATED;
 	size_t nbytes = sizeof(struct zip_stream) + (deflated ? ZIP_STEP : 0);
 	struct zip_stream *s = malloc(nbytes);
 
@@ -40,16 +39,27 @@ struct zip_stream *zip_stream_open(const struct zip *zip,
 		error_set_memory(err, nbytes);
 		return NULL;
 	}
-	*s = (struct zip_stream){ .member = member, .reader = r,
-				  .check_crc = !zip->crc_absent };
+	*s = (struct zip_stream){ .member = input.member,
+				  .reader = input.reader, .way = input.way,
+				  .check_crc = check_crc };
 	if (!deflated)
 		return s;
-	s->way = zip->fast && s->check_crc ? INFLATE_FAST : INFLATE_AS_ZLIB;
 	s->inflate = inflate_new(s->way, err);
 	if (s->inflate)
 		return s;
 	free(s);
 	return NULL;
+}
+
+struct zip_stream *zip_stream_open(const struct zip *zip,
+				   const struct zip_member *member,
+				   const struct reader *r, struct error *err)
+{
+	bool check_crc = !zip->crc_absent;
+	struct zip_input input = { member, r, zip->fast && check_crc ?
+				   INFLATE_FAST : INFLATE_AS_ZLIB };
+
+	return open_stream(input, check_crc, err);
 }
 
 static bool refill(struct zip_stream *s, struct error *err)
@@ -144,26 +154,6 @@ static bool read_stored(struct zip_stream *s, uint8_t *buf, size_t len,
 	return true;
 }
 
-bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
-		     struct error *err)
-{
-	bool ok;
-
-	if (len > s->member->usize - s->given) {
-		error_set(err, ERROR_TRUNCATED, s->given,
-			  "%zu bytes are needed here, only %" PRIu64 " follow",
-			  len, s->member->usize - s->given);
-		return fail(s, err);
-	}
-	ok = s->inflate ? read_deflated(s, buf, len, err)
-			: read_stored(s, buf, len, err);
-	if (!ok)
-		return fail(s, err);
-	if (s->check_crc)
-		s->crc = crc32_update(s->crc, buf, len);
-	return true;
-}
-
 /* The deflate stream must end where the data does, and give no byte more. */
 static bool check_end(struct zip_stream *s, struct error *err)
 {
@@ -186,14 +176,77 @@ static bool check_end(struct zip_stream *s, struct error *err)
 	return true;
 }
 
+/* By steps of a fixed size, until it fails. */
+static void read_in_steps(struct zip_stream *s, uint8_t *buf,
+			  struct error *err)
+{
+	while (s->given < s->member->usize) {
+		uint64_t left = s->member->usize - s->given;
+		size_t n = left < ZIP_STEP ? (size_t)left : ZIP_STEP;
+
+		if (!read_deflated(s, buf, n, err))
+			return;
+	}
+	check_end(s, err);
+}
+
+/*
+ * Where a fault of a deflate stream shows, and at times which, depends on the
+ * pieces in which it is read, and so on threads.  Of a member of more than one
+ * piece what is said is what shows in steps of a fixed size.
+ */
+static bool fail_inflating(struct zip_stream *s, struct error *err)
+{
+	struct error fault = { 0 };
+	struct zip_stream *again;
+	uint8_t *buf;
+
+	if (s->member->usize <= ZIP_STEP ||
+	    (err->kind != ERROR_CORRUPT && err->kind != ERROR_TRUNCATED))
+		return fail(s, err);
+	again = open_stream(zip_stream_input(s), s->check_crc, &fault);
+	buf = malloc(ZIP_STEP);
+	if (again && buf) {
+		read_in_steps(again, buf, &fault);
+		if (fault.kind == ERROR_CORRUPT ||
+		    fault.kind == ERROR_TRUNCATED)
+			*err = fault;
+	}
+	free(buf);
+	zip_stream_close(again);
+	return fail(s, err);
+}
+
+bool zip_stream_read(struct zip_stream *s, void *buf, size_t len,
+		     struct error *err)
+{
+	bool ok;
+
+	if (len > s->member->usize - s->given) {
+		error_set(err, ERROR_TRUNCATED, s->given,
+			  "%zu bytes are needed here, only %" PRIu64 " follow",
+			  len, s->member->usize - s->given);
+		return fail(s, err);
+	}
+	if (s->inflate)
+		ok = read_deflated(s, buf, len, err) || fail_inflating(s, err);
+	else
+		ok = read_stored(s, buf, len, err) || fail(s, err);
+	if (!ok)
+		return false;
+	if (s->check_crc)
+		s->crc = crc32_update(s->crc, buf, len);
+	return true;
+}
+
 bool zip_stream_finish(struct zip_stream *s, struct error *err)
 {
 	if (s->given < s->member->usize)
 		error_set(err, ERROR_CORRUPT, s->given,
 			  "%" PRIu64 " bytes follow the last that was "
 			  "expected", s->member->usize - s->given);
-	else if (s->inflate)
-		check_end(s, err);
+	else if (s->inflate && !check_end(s, err))
+		return fail_inflating(s, err);
 	if (err->kind == ERROR_NONE && s->check_crc &&
 	    s->crc != s->member->crc)
 		error_set(err, ERROR_CORRUPT, ERROR_NO_OFFSET,

@@ -154,6 +154,12 @@ def flip(content, *places):
     return bytes(damaged)
 
 
+def overwrite(content, place):
+    """So many others that the block ends among them, and what follows is none."""
+    others = numpy.random.default_rng(place).bytes(300_000)
+    return content[:place] + others + content[place + len(others) :]
+
+
 def damage_storages(content):
     """Two storages: the first, which lies in several parts, and a later one."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -168,9 +174,12 @@ def limit_files():
 
 FULL = {"preexec_fn": limit_files}
 STREAM = "weights.safetensors: "
+BROKEN = STREAM + r"offset \d+: broken deflate stream"
 FAULTS = {
     "storages": ("archive:v1.pt", damage_storages, {}, r"data/0: CRC-32 of its bytes"),
     "deflated": ("mpt:v1.mpt", lambda b: flip(b, len(b) // 2), {}, STREAM),
+    "broken": ("mpt:v1.mpt", lambda b: overwrite(b, len(b) // 3), {}, BROKEN),
+    "broken later": ("mpt:v1.mpt", lambda b: overwrite(b, len(b) // 4 * 3), {}, BROKEN),
     "at its end": ("mpt:v1.mpt", lambda b: flip(b, b.rindex(b"PK\3\4") - 9), {}, STREAM),
     "no room": ("archive:v1.pt", bytes, FULL, STREAM + "cannot write"),
     "no room for inflated": ("mpt:v1.mpt", bytes, FULL, STREAM + "cannot write"),

@@ -547,6 +547,9 @@ def seeds():
         yield "policy_spec", json.dumps(spec).encode()
     yield "policy_spec", b"[]"
     yield "policy_spec", b'{"class_path":"C"} x'
+    squeezed = deflate(bytes(132_000))
+    for packed in squeezed[:-90] + b"\xff" * 90, deflate(bytes(132_001)), deflate(bytes(131_999)):
+        yield "zip", archive(Member(b"a", bytes(132_000), method=8, packed=packed))
     for strategy in zlib.Z_DEFAULT_STRATEGY, zlib.Z_HUFFMAN_ONLY, zlib.Z_RLE:
         yield "zip", blocks(strategy)
     yield "zip", archive(*without_crc([Member(b"a", zlib.compress(DATA)), Member(b"b/")]))
