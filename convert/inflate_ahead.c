@@ -32,6 +32,7 @@ struct inflate_ahead {
 	pthread_mutex_t lock;	/* of all below */
 	pthread_cond_t changed;
 	uint64_t at;		/* compressed bytes that the reader has taken */
+	uint64_t sought;	/* up to there no block was found */
 	enum state state;
 	bool working;		/* on inflate, bytes and input, without lock */
 	bool met;		/* the reader was where this part begins */
@@ -124,6 +125,7 @@ static void begin_part(struct inflate_ahead *a)
 	pthread_mutex_lock(&a->lock);
 	a->working = false;
 	if (!ok || a->at > offset) {	/* the reader is past it already */
+		a->sought = offset + ZIP_STEP;
 		drop(a, !ok);
 		return;
 	}
@@ -172,6 +174,7 @@ static bool work(void *with)
 
 	pthread_mutex_lock(&a->lock);
 	if (a->state == PART_NONE && a->misses < MISSES_MOST &&
+	    a->at + LEAD >= a->sought &&
 	    a->member->csize - a->at > LEAD + PART_SIZE)
 		begin_part(a);
 	else if (a->state == PART_MADE && can_grow(a))
@@ -196,7 +199,7 @@ static size_t limit(void *with, uint64_t taken, size_t n)
 	return n;
 }
 
-/* Do both have come to the same after this number of steps? */
+/* Have both come to the same after this number of steps? */
 static bool same(const struct inflate_ahead *a, size_t steps,
 		 const struct zip_place *place)
 {
