@@ -66,7 +66,8 @@ const struct zip_member *zip_find_member(const struct zip *zip,
 
 /*
  * The uncompressed bytes of a member, from first to last, with its CRC.  The
- * stream holds fixed buffers (under 256 KiB) whatever the member's size.
+ * stream holds fixed buffers (under 256 KiB) whatever the member's size, and
+ * as much again, and 128 KiB, while it finds out what is wrong with one.
  */
 struct zip_stream;
 
