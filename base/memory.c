@@ -27,6 +27,39 @@ void *memory_array(size_t count, size_t size, struct error *err)
 	return p;
 }
 
+void *memory_block(size_t nbytes, struct error *err)
+{
+	void *p = malloc(nbytes ? nbytes : 1);
+
+	if (!p)
+		error_set_memory(err, nbytes);
+	return p;
+}
+
+/* An arena's or the heap's, of len + 1 bytes. */
+static char *copy_to(char *p, const void *data, size_t len)
+{
+	if (p && len > 0)
+		memcpy(p, data, len);
+	if (p)
+		p[len] = '\0';
+	return p;
+}
+
+static bool add_nul(size_t len, size_t *whole, struct error *err)
+{
+	return !__builtin_add_overflow(len, 1, whole) ||
+	       error_set_memory(err, len);
+}
+
+char *memory_copy(const void *data, size_t len, struct error *err)
+{
+	size_t whole;
+
+	return add_nul(len, &whole, err) ?
+	       copy_to(memory_block(whole, err), data, len) : NULL;
+}
+
 bool memory_grow(void **array, size_t *capacity, size_t count, size_t size,
 		 struct error *err)
 {
@@ -166,16 +199,9 @@ char *arena_copy(struct arena *a, const void *data, size_t len,
 		 struct error *err)
 {
 	size_t whole;
-	char *p;
 
-	if (__builtin_add_overflow(len, 1, &whole)) {
-		error_set_memory(err, len);
-		return NULL;
-	}
-	p = arena_take(a, whole, err);
-	if (p && len > 0)
-		memcpy(p, data, len);
-	return p;
+	return add_nul(len, &whole, err) ?
+	       copy_to(arena_take(a, whole, err), data, len) : NULL;
 }
 
 void arena_free(struct arena *a)

@@ -18,6 +18,12 @@
 /* count zeroed elements of size bytes, or NULL.  The caller frees. */
 void *memory_array(size_t count, size_t size, struct error *err);
 
+/* nbytes that hold anything, or NULL.  The caller frees. */
+void *memory_block(size_t nbytes, struct error *err);
+
+/* A copy of len bytes with a NUL behind it, or NULL.  The caller frees. */
+char *memory_copy(const void *data, size_t len, struct error *err);
+
 /*
  * Make *array hold at least count elements, growing by doubling; *capacity is
  * what it holds.  Added elements are zeroed.  On failure *array is unchanged.

@@ -6,15 +6,13 @@
 
 #include "base/cpus.h"
 #include "base/interrupt.h"
-#include "base/memory.h"
 #include "convert/group.h"
 #include "convert/relay.h"
 
-/* What the threads share.  Of it they write their jobs' results only. */
+/* What the threads share. */
 struct batch {
 	const struct conversion *cv;
 	struct journals *journals;
-	struct result *results;
 	struct report *report;
 	const char *spill_folder;
 	unsigned threads;
@@ -57,18 +55,21 @@ static bool is_stopped(struct batch *b)
 	       (most > 0 && atomic_load(&b->failed) >= most);
 }
 
-/* A result is final: record and report it. */
-static void finish(struct batch *b, struct worker *w, size_t index)
+/* A result is final, or there was no memory for one: record and report it. */
+static void finish(struct batch *b, struct worker *w, size_t index,
+		   struct result *result)
 {
-	const struct result *result = &b->results[index];
+	const struct result *final = result_or_failure(result);
 
-	if (result_is_bad(result->status))
+	if (result_is_bad(final->status))
 		atomic_fetch_add(&b->failed, 1);
-	if (!b->cv->settings->read_only && !result->on_record &&
-	    result->status != STATUS_NONE)
+	if (!b->cv->settings->read_only && !final->on_record &&
+	    final->status != STATUS_NONE)
 		journals_add(b->journals, &w->lines,
-			     &b->cv->plan->jobs[index], result);
-	report_done(b->report, index);
+			     &b->cv->plan->jobs[index], final);
+	if (result)
+		result_drop_crcs(result);
+	report_done(b->report, index, result);
 }
 
 static void commit(struct batch *b, struct worker *w)
@@ -77,15 +78,16 @@ static void commit(struct batch *b, struct worker *w)
 		return;
 	group_commit(&w->group, &w->scratch);
 	for (size_t i = 0; i < w->group.count; i++)
-		finish(b, w, w->group.items[i].index);
+		finish(b, w, w->group.items[i].index,
+		       w->group.items[i].result);
 	group_clear(&w->group);
 	journals_flush(b->journals, &w->lines);
 }
 
-static void convert_one(struct batch *b, size_t index, struct worker *w)
+static void convert_one(struct batch *b, size_t index, struct worker *w,
+			struct result *result)
 {
 	const struct job *job = &b->cv->plan->jobs[index];
-	struct result *result = &b->results[index];
 	struct progress_work *work = &w->scratch.work;
 	struct written written;
 
@@ -97,25 +99,26 @@ static void convert_one(struct batch *b, size_t index, struct worker *w)
 	if (written.form)
 		group_add(&w->group, index, &written, result);
 	else
-		finish(b, w, index);
+		finish(b, w, index, result);
 }
 
 static void do_job(struct batch *b, size_t index, struct worker *w)
 {
 	const struct job *job = &b->cv->plan->jobs[index];
+	struct result *result = result_new();
 	struct error fault = { 0 };
 
 	/* The bundle of an earlier source must have its name by now. */
 	if (job->same_as || group_is_due(&w->group, job->source->nbytes))
 		commit(b, w);
-	if (is_stopped(b)) {
-		finish(b, w, index);
-	} else if (prepare(b, w, &fault)) {
-		convert_one(b, index, w);
-	} else {
-		convert_refuse(b->cv, index, &fault, &b->results[index]);
-		finish(b, w, index);
+	if (result && !is_stopped(b)) {
+		if (prepare(b, w, &fault)) {
+			convert_one(b, index, w, result);
+			return;
+		}
+		convert_refuse(b->cv, index, &fault, result);
 	}
+	finish(b, w, index, result);
 }
 
 static void work(struct batch *b)
@@ -162,26 +165,17 @@ bool batch_run(const struct conversion *cv, struct journals *journals,
 	       const char *spill_folder, struct totals *totals,
 	       struct error *err)
 {
-	const struct plan *plan = cv->plan;
-	struct result *results = memory_array(plan->count, sizeof(*results),
-					      err);
 	struct report report = { 0 };
-	struct batch batch = { cv, journals, results, &report, spill_folder,
+	struct batch batch = { cv, journals, &report, spill_folder,
 			       choose_threads(cv), 0 };
-	bool ok = false;
+	bool ok = report_begin(&report, cv->settings, cv->plan, err);
 
-	if (!results)
-		return false;
-	if (!report_begin(&report, cv->settings, plan, results, err))
-		goto done;
+	if (ok) {
 #pragma omp parallel num_threads(batch.threads)
-	work(&batch);
-	ok = report_end(&report, err);
-	*totals = report.totals;
-done:
+		work(&batch);
+		ok = report_end(&report, err);
+		*totals = report.totals;
+	}
 	report_free(&report);
-	for (size_t i = 0; i < plan->count; i++)
-		result_free(&results[i]);
-	free(results);
 	return ok;
 }

@@ -288,7 +288,7 @@ static bool has_crc(const struct tensor *t, const struct storage *s)
  * Those that there are the copy will verify.  Of more than a line of the
  * journal can hold there are none.
  */
-static bool keep_crcs(const struct checkpoint *c, struct result *result,
+static bool keep_crcs(const struct checkpoint *c, struct tensor_crcs *crcs,
 		      struct error *err)
 {
 	size_t count = c->storages ? c->weights.count : 0, nbytes = 0;
@@ -297,23 +297,22 @@ static bool keep_crcs(const struct checkpoint *c, struct result *result,
 		nbytes += c->weights.tensors[i].key_len;
 	if (nbytes > CRC_KEYS_LIMIT)
 		return true;
-	result->crcs = arena_array(&result->repairs.arena, count,
-				   sizeof(*result->crcs), err);
-	if (!result->crcs)
+	crcs->items = arena_array(&crcs->arena, count, sizeof(*crcs->items),
+				  err);
+	if (!crcs->items)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		const struct tensor *t = &c->weights.tensors[i];
 		const struct storage *s = &c->storages[t->storage];
-		struct tensor_crc *crc = &result->crcs[result->crc_count];
+		struct tensor_crc *crc = &crcs->items[crcs->count];
 
 		if (!has_crc(t, s))
 			continue;
 		crc->crc = s->crc;
-		crc->key = arena_copy(&result->repairs.arena, t->key,
-				      t->key_len, err);
+		crc->key = arena_copy(&crcs->arena, t->key, t->key_len, err);
 		if (!crc->key)
 			return false;
-		result->crc_count++;
+		crcs->count++;
 	}
 	return true;
 }
@@ -346,7 +345,7 @@ static bool write_bundle(const struct conversion *cv, size_t index,
 	const struct place place = { job->dest, job->root_len,
 				     owner_of(cv, job, pid), index };
 
-	if (!keep_crcs(c, result, err) ||
+	if (!keep_crcs(c, &result->crcs, err) ||
 	    !emit_write(written, choose_form(cv, job), c, spec, &place, scratch,
 			err))
 		return false;
@@ -526,7 +525,7 @@ static void set_fault(const struct job *job, const struct error *err,
 		      struct result *result)
 {
 	result->members = (struct member_facts){ 0 };
-	result->crc_count = 0;
+	result_drop_crcs(result);
 	if (err->kind == ERROR_INTERRUPTED)
 		result->status = STATUS_NONE;
 	else
@@ -536,7 +535,6 @@ static void set_fault(const struct job *job, const struct error *err,
 void convert_refuse(const struct conversion *cv, size_t index,
 		    const struct error *err, struct result *result)
 {
-	*result = (struct result){ 0 };
 	set_fault(&cv->plan->jobs[index], err, result);
 }
 
@@ -549,7 +547,6 @@ void convert_job(const struct conversion *cv, size_t index,
 	struct error err = { 0 };
 	bool ok;
 
-	*result = (struct result){ 0 };
 	*written = (struct written){ 0 };
 	if (job->error)
 		err = *job->error;

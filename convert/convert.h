@@ -29,9 +29,9 @@ struct conversion {
 };
 
 /*
- * Do job number 'index' of the plan.  Whatever happens is in *result, which is
- * final unless there is something in *written now: then emit_discard() and
- * convert_settle() must follow.
+ * Do job number 'index' of the plan.  Whatever happens is in *result, a zeroed
+ * one, which is final unless there is something in *written now: then
+ * emit_discard() and convert_settle() must follow.
  */
 void convert_job(const struct conversion *cv, size_t index,
 		 struct scratch *scratch, struct result *result,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 bool notes_add(struct notes *notes, struct error *err, const char *fmt, ...)
 {
 	void *grown = notes->texts;
@@ -19,7 +21,7 @@ bool notes_add(struct notes *notes, struct error *err, const char *fmt, ...)
 			 sizeof(*notes->texts), err))
 		return false;
 	notes->texts = grown;
-	copy = arena_copy(&notes->arena, text, strlen(text), err);
+	copy = memory_copy(text, strlen(text), err);
 	if (!copy)
 		return false;
 	notes->texts[notes->count++] = copy;
@@ -28,7 +30,8 @@ bool notes_add(struct notes *notes, struct error *err, const char *fmt, ...)
 
 void notes_free(struct notes *notes)
 {
+	for (size_t i = 0; i < notes->count; i++)
+		free(notes->texts[i]);
 	free(notes->texts);
-	arena_free(&notes->arena);
 	*notes = (struct notes){ 0 };
 }

@@ -7,15 +7,14 @@
 #ifndef CONVERT_NOTES_H
 #define CONVERT_NOTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 
 struct notes {
-	const char **texts;	/* malloc'ed, [count]; texts in the arena */
+	char **texts;		/* malloc'ed, as each of them; [count] */
 	size_t count, capacity;
-	struct arena arena;
 };
 
 __attribute__((format(printf, 3, 4)))

@@ -70,17 +70,17 @@ static void put_members(struct json_writer *w, const struct member_facts *m)
 		json_put_string(w, "bundle_etag", m->etag);
 }
 
-static void put_crcs(struct json_writer *w, const struct result *result)
+static void put_crcs(struct json_writer *w, const struct tensor_crcs *crcs)
 {
 	char hex[16];
 
-	if (result->crc_count == 0)
+	if (crcs->count == 0)
 		return;
 	json_open(w, "crc32", '[');
-	for (size_t i = 0; i < result->crc_count; i++) {
-		snprintf(hex, sizeof(hex), "%08" PRIx32, result->crcs[i].crc);
+	for (size_t i = 0; i < crcs->count; i++) {
+		snprintf(hex, sizeof(hex), "%08" PRIx32, crcs->items[i].crc);
 		json_open(w, NULL, '[');
-		json_put_string(w, NULL, result->crcs[i].key);
+		json_put_string(w, NULL, crcs->items[i].key);
 		json_put_string(w, NULL, hex);
 		json_close(w, ']');
 	}
@@ -115,7 +115,7 @@ bool record_print(struct buffer *line, const struct job *job,
 		json_put_string(&w, "substitute_sha256",
 				result->substitute_sha256);
 	put_members(&w, &result->members);
-	put_crcs(&w, result);
+	put_crcs(&w, &result->crcs);
 	result_put_reason(&w, job, result);
 	result_put_notes(&w, result);
 	return finish(&w);

@@ -233,13 +233,14 @@ static void count(struct totals *t, const struct result *result)
 }
 
 bool report_begin(struct report *r, const struct settings *settings,
-		  const struct plan *plan, const struct result *results,
-		  struct error *err)
+		  const struct plan *plan, struct error *err)
 {
-	*r = (struct report){ .settings = settings, .plan = plan,
-			      .results = results };
+	*r = (struct report){ .settings = settings, .plan = plan };
+	r->results = memory_array(plan->count, sizeof(*r->results), err);
 	r->done = memory_array(plan->count, sizeof(*r->done), err);
-	if (!r->done)
+	r->used = memory_array(settings->architecture_map.count,
+			       sizeof(*r->used), err);
+	if (!r->results || !r->done || !r->used)
 		return false;
 	r->color = console_want_color(settings->color);
 	r->shared = isatty(STDOUT_FILENO);
@@ -256,23 +257,36 @@ bool report_begin(struct report *r, const struct settings *settings,
 	return true;
 }
 
-void report_done(struct report *r, size_t index)
+/* Print a result, and forget it: there may be hundreds of thousands. */
+static void print_next(struct report *r)
 {
-	progress_bar_lock(&r->bar);
-	r->done[index] = true;
-	count(&r->totals, &r->results[index]);
-	r->bar.progress.done++;
-	r->bar.progress.failed += result_is_bad(r->results[index].status);
-	while (r->next < r->plan->count && r->done[r->next]) {
-		const struct job *job = &r->plan->jobs[r->next];
-		const struct result *result = &r->results[r->next];
+	const struct job *job = &r->plan->jobs[r->next];
+	struct result *kept = r->results[r->next];
+	const struct result *result = result_or_failure(kept);
 
-		if (r->settings->json || r->settings->jsonl)
-			print_json(r, job, result);
-		else
-			print_people(r, job, result);
-		r->next++;
-	}
+	if (r->settings->json || r->settings->jsonl)
+		print_json(r, job, result);
+	else
+		print_people(r, job, result);
+	result_free(kept);
+	r->results[r->next++] = NULL;
+}
+
+void report_done(struct report *r, size_t index, struct result *result)
+{
+	const struct result *final = result_or_failure(result);
+	const struct architecture_map *map = &r->settings->architecture_map;
+
+	progress_bar_lock(&r->bar);
+	r->results[index] = result;
+	r->done[index] = true;
+	if (final->map_line)
+		r->used[final->map_line - map->lines] = true;
+	count(&r->totals, final);
+	r->bar.progress.done++;
+	r->bar.progress.failed += result_is_bad(final->status);
+	while (r->next < r->plan->count && r->done[r->next])
+		print_next(r);
 	if (r->bar.hidden)
 		flush(r);	/* before it is drawn again */
 	progress_bar_unlock(&r->bar);
@@ -315,13 +329,9 @@ static void print_unused_lines(struct report *r)
 	char text[64];
 
 	for (size_t i = 0; i < map->count; i++) {
-		bool used = false;
-
-		for (size_t j = 0; j < r->plan->count && !used; j++)
-			used = r->results[j].map_line == &map->lines[i];
 		snprintf(text, sizeof(text), "line %zu was not used",
 			 map->lines[i].number);
-		if (!used)
+		if (!r->used[i])
 			print_note(r, r->settings->architecture_map_option,
 				   "note", text);
 	}
@@ -383,6 +393,8 @@ bool report_is_good(const struct totals *t)
 void report_free(struct report *r)
 {
 	progress_bar_stop(&r->bar);
+	free(r->results);	/* all that it held was printed */
 	free(r->done);
+	free(r->used);
 	buffer_free(&r->line);
 }

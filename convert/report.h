@@ -33,9 +33,11 @@ struct totals {
 struct report {
 	const struct settings *settings;
 	const struct plan *plan;
-	const struct result *results;
+	struct result **results;	/* done and not printed yet, if there
+					   was memory; [plan->count] */
 	bool *done;		/* [plan->count] */
 	size_t next;		/* the first that is not printed yet */
+	bool *used;		/* lines of settings->architecture_map */
 	struct totals totals;
 	bool color, broken;
 	bool shared;		/* results and bar share a terminal */
@@ -46,11 +48,10 @@ struct report {
 };
 
 bool report_begin(struct report *r, const struct settings *settings,
-		  const struct plan *plan, const struct result *results,
-		  struct error *err);
+		  const struct plan *plan, struct error *err);
 
-/* Result number 'index' is final. */
-void report_done(struct report *r, size_t index);
+/* Take over the final result of job number 'index', or NULL: out of memory. */
+void report_done(struct report *r, size_t index, struct result *result);
 
 /* Print the summary; false if standard output could not take everything. */
 bool report_end(struct report *r, struct error *err);

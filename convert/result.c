@@ -11,6 +11,18 @@ static const char *const names[] = {
 	[STATUS_DIFFERS] = "differs", [STATUS_MISSING] = "missing",
 };
 
+struct result *result_new(void)
+{
+	return calloc(1, sizeof(struct result));
+}
+
+const struct result *result_or_failure(const struct result *result)
+{
+	static const struct result failure = { .status = STATUS_FAILED };
+
+	return result ? result : &failure;
+}
+
 const char *result_status_name(enum status status)
 {
 	return names[status];
@@ -48,8 +60,7 @@ void result_fail(struct result *result, const struct job *job,
 bool result_skip(struct result *result, const char *reason, struct error *err)
 {
 	result->status = STATUS_SKIPPED;
-	result->reason = arena_copy(&result->notes.arena, reason,
-				    strlen(reason), err);
+	result->reason = memory_copy(reason, strlen(reason), err);
 	return result->reason != NULL;
 }
 
@@ -134,11 +145,21 @@ void result_put_globals(struct json_writer *w, const struct result *result)
 		put_texts(w, "globals", &result->globals);
 }
 
+void result_drop_crcs(struct result *result)
+{
+	arena_free(&result->crcs.arena);
+	result->crcs = (struct tensor_crcs){ 0 };
+}
+
 void result_free(struct result *result)
 {
+	if (!result)
+		return;
 	free(result->error);
+	free(result->reason);
+	result_drop_crcs(result);
 	notes_free(&result->notes);
 	notes_free(&result->repairs);
 	notes_free(&result->globals);
-	*result = (struct result){ 0 };
+	free(result);
 }

@@ -14,6 +14,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "convert/notes.h"
 #include "convert/plan.h"
 #include "formats/json.h"
@@ -42,10 +43,17 @@ struct tensor_crc {
 	uint32_t crc;
 };
 
+/* Those that were had for nothing.  Zeroed: none. */
+struct tensor_crcs {
+	struct tensor_crc *items;	/* [count], in the arena, as the keys */
+	size_t count;
+	struct arena arena;
+};
+
 struct result {
 	enum status status;
 	bool on_record;		/* the journal says so already */
-	const char *reason;	/* why it was skipped, in the notes' arena */
+	char *reason;		/* malloc'ed; why it was skipped, or NULL */
 	struct error *error;	/* malloc'ed; why it failed or where it
 				   differs, or NULL */
 	const char *era;	/* static, or NULL if not known */
@@ -56,13 +64,17 @@ struct result {
 	size_t tensor_count;
 	uint64_t source_nbytes, bundle_nbytes;
 	struct member_facts members;	/* of what is in the bundle's place */
-	struct tensor_crc *crcs;	/* that were had for nothing; in the
-					   notes' arena, [crc_count] */
-	size_t crc_count;
+	struct tensor_crcs crcs;
 	struct notes notes;
 	struct notes repairs;	/* of the architecture */
 	struct notes globals;	/* that its pickle named */
 };
+
+/* Zeroed; NULL if there is no memory.  For result_free(). */
+struct result *result_new(void);
+
+/* Itself, or for NULL that of a source which failed for lack of memory. */
+const struct result *result_or_failure(const struct result *result);
 
 /* "converted", "failed", ...: for people and programs. */
 const char *result_status_name(enum status status);
@@ -95,6 +107,9 @@ void result_put_reason(struct json_writer *w, const struct job *job,
 		       const struct result *result);
 void result_put_notes(struct json_writer *w, const struct result *result);
 void result_put_globals(struct json_writer *w, const struct result *result);
+
+/* Once they are in the journal, nothing else asks for them. */
+void result_drop_crcs(struct result *result);
 
 void result_free(struct result *result);
 

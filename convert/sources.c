@@ -21,6 +21,15 @@ bool sources_set_fault(struct sources *sources, struct source *source,
 	return true;
 }
 
+/* Where the path ends in this text, as it does for all but few; or NULL. */
+static const char *end_of(const char *path, const char *text)
+{
+	size_t path_len = strlen(path), len = strlen(text);
+
+	return len <= path_len && strcmp(path + path_len - len, text) == 0 ?
+	       path + path_len - len : NULL;
+}
+
 struct source *sources_add(struct sources *sources, const char *path,
 			   const char *relative, struct error *err)
 {
@@ -34,9 +43,13 @@ struct source *sources_add(struct sources *sources, const char *path,
 	source = &sources->items[sources->count];
 	*source = (struct source){ 0 };
 	source->path = arena_copy(&sources->arena, path, strlen(path), err);
-	source->relative = arena_copy(&sources->arena, relative,
-				      strlen(relative), err);
-	if (!source->path || !source->relative)
+	if (!source->path)
+		return NULL;
+	source->relative = end_of(source->path, relative);
+	if (!source->relative)
+		source->relative = arena_copy(&sources->arena, relative,
+					      strlen(relative), err);
+	if (!source->relative)
 		return NULL;
 	sources->count++;
 	return source;

@@ -598,3 +598,35 @@ def test_memory_is_not_that_of_the_checkpoint(tmp_path, form):
         peaks.append(peak_of(tmp_path, *arguments))
         shutil.rmtree(tmp_path / "out")
     assert peaks[1] - peaks[0] < 4 << 20
+
+
+# name, what the sources are called, arguments
+MANY = {
+    "converted": ("r:v{}.mpt", ()),
+    "converted, each with a note": ("r{}.mpt", ()),
+    "dry run": ("r:v{}.mpt", ("--dry-run",)),
+    "compared": ("r:v{}.mpt", ("--check",)),
+    "kept": ("r:v{}.mpt", ()),
+    "to zips": ("r:v{}.mpt", ("--format", "zip")),
+}
+BUNDLES_FIRST = "compared", "kept"
+
+
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="sanitizers keep what is freed")
+@pytest.mark.parametrize("case", MANY)
+def test_memory_is_not_that_of_all_results(tmp_path, case):
+    """Of a source that is done and reported, hardly more than its name is kept."""
+    name, arguments = MANY[case]
+    content = mpt_zip.write(tmp_path / "one.mpt").read_bytes()
+    peaks = []
+    for count in (100, 1600):
+        folder = tmp_path / f"{count}"
+        folder.mkdir()
+        for i in range(count):
+            (folder / name.format(i)).write_bytes(content)
+        command = [f"{count}", "-o", "out", "--durability", "none"]
+        if case in BUNDLES_FIRST:
+            peak_of(tmp_path, *command)
+        peaks.append(peak_of(tmp_path, *command, *arguments))
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    assert peaks[1] - peaks[0] < 1500 * 2000
