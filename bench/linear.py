@@ -4,9 +4,10 @@ usage: linear.py [--build BUILD]
 
 Files of 1,000 to 20,000 small tensors are converted, and trees of 10,000 to 100,000 files
 looked through by a dry run, which opens every checkpoint: once a hundredth of the files
-are checkpoints, once all.  What counts is the CPU time of all processes, the least of
-three runs.  Ends with 1 if each costs half as much again as in a smaller number of them,
-or if a dry run over the largest tree took 3 seconds or more.  Needs torch.
+are checkpoints, once all; these are then converted, too.  What counts is the CPU time of
+all processes, the least of three runs.  Ends with 1 if each costs half as much again as
+in a smaller number of them, if a dry run over the largest tree took 3 seconds or more, or
+if the largest process grows by more than 2 KiB with each.  Needs torch.
 """
 
 import argparse
@@ -26,7 +27,7 @@ TENSORS = 1_000, 5_000, 20_000
 FILES = 10_000, 20_000, 50_000, 100_000
 FILES_IN_RUN = 100
 RUNS = 3
-KNEE, DRY_RUN_SECONDS = 1.5, 3.0
+KNEE, DRY_RUN_SECONDS, KIB_EACH = 1.5, 3.0, 2
 
 
 def weights(count):
@@ -69,6 +70,8 @@ TABLE = [
      lambda folder, count: make_tree(folder, count, FILES_IN_RUN), ["-n"], DRY_RUN_SECONDS),
     ("files, all are checkpoints", FILES,
      lambda folder, count: make_tree(folder, count, 1), ["-n"], DRY_RUN_SECONDS),
+    ("files, all are converted", FILES,
+     lambda folder, count: make_tree(folder, count, 1), ["-o"], None),
 ]  # fmt: skip
 
 
@@ -85,9 +88,9 @@ def run(build, scratch, arguments):
 
 
 def measure(build, scratch, kind):
-    """The rows of one kind.  Their last cell says if it is not linear, or too slow."""
+    """The rows of one kind.  Their last cell says what is not as it should be."""
     name, sizes, make, arguments, seconds = kind
-    least = None
+    least = first = None
     for count in sizes:
         shutil.rmtree(scratch / "in", ignore_errors=True)
         make(scratch / "in", count)
@@ -97,6 +100,9 @@ def measure(build, scratch, kind):
         if least and each > KNEE * least:
             verdict = "**knee**"
         least = min(each, least or each)
+        first = first or (count, rss)
+        if (rss - first[1]) * 1024 > KIB_EACH * (count - first[0]):
+            verdict = "**grows**"
         if seconds and count == sizes[-1] and wall >= seconds:
             verdict = f"**slow**, {seconds:g} s are the limit"
         yield (

@@ -171,7 +171,8 @@ that reaches it.
 
 GROWTH = """
 The cost must grow with the number of tensors in a file, and of files in a tree of which a
-dry run opens all checkpoints, and no faster; the least of several runs.
+dry run opens all checkpoints, or of which all are converted, and no faster; the memory by
+little more than their names. The least of several runs.
 
 {table}"""
 

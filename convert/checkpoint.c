@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "convert/inflate_ahead.h"
 #include "convert/limits.h"
 #include "convert/load.h"
@@ -18,10 +19,8 @@ bool scratch_init(struct scratch *s, const char *spill_folder,
 	*s = (struct scratch){ .max_expansion = LIMITS_EXPANSION_DEFAULT,
 			       .spill_folder = spill_folder,
 			       .state_dict_path = state_dict_path };
-	s->buffer = malloc(SCRATCH_BUFFER_SIZE);
-	if (!s->buffer)
-		return error_set_memory(err, SCRATCH_BUFFER_SIZE);
-	return true;
+	s->buffer = memory_block(SCRATCH_BUFFER_SIZE, err);
+	return s->buffer != NULL;
 }
 
 void scratch_free(struct scratch *s)

@@ -46,7 +46,8 @@ bool group_init(struct group *group, const struct conversion *cv,
 	*group = (struct group){ .cv = cv };
 	group->limit = cv->settings->durability == DURABILITY_GROUP ?
 		       affordable(threads) : 1;
-	group->items = memory_array(group->limit, sizeof(*group->items), err);
+	/* Most of it is never touched, if there are few files. */
+	group->items = memory_block(group->limit * sizeof(*group->items), err);
 	return group->items != NULL;
 }
 

@@ -147,7 +147,7 @@ bool journal_read(const struct journal_folder *in, const char *name,
 {
 	struct lines l = { .taker = taker, .unreadable = unreadable };
 	struct file file = { 0 };
-	char *block = memory_array(BLOCK_SIZE, 1, err);
+	char *block = memory_block(BLOCK_SIZE, err);
 	struct reader r;
 	uint64_t done = 0;
 	bool ok = block && open_journal(&file, in, name, block, err);

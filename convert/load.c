@@ -106,10 +106,9 @@ static bool hold_member(struct checkpoint *c, struct zip_stream *stream,
 	struct reader all;
 
 	if (!scratch->held)
-		scratch->held = malloc(SCRATCH_HELD_SIZE);
-	if (!scratch->held)
-		return error_set_memory(err, SCRATCH_HELD_SIZE);
-	if (!zip_stream_read(stream, scratch->held + start, len, err) ||
+		scratch->held = memory_block(SCRATCH_HELD_SIZE, err);
+	if (!scratch->held ||
+	    !zip_stream_read(stream, scratch->held + start, len, err) ||
 	    !zip_stream_finish(stream, err))
 		return false;
 	progress_moved(&scratch->work, len);

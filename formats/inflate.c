@@ -103,10 +103,12 @@ static bool step_isal(struct inflate_state *s, struct inflate_io *io,
 
 struct inflate *inflate_new(enum inflate_way way, struct error *err)
 {
-	struct inflate *f = memory_array(1, sizeof(*f), err);
+	/* ISA-L's tables and window are large, and filled as they are needed. */
+	struct inflate *f = memory_block(sizeof(*f), err);
 
 	if (!f)
 		return NULL;
+	f->zlib = (z_stream){ 0 };
 #ifdef HAVE_ISAL
 	f->fast = way == INFLATE_FAST;
 	if (f->fast) {

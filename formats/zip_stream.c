@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "formats/crc32.h"
 #include "formats/inflate.h"
 
@@ -33,12 +34,10 @@ static struct zip_stream *open_stream(struct zip_input input, bool check_crc,
 {
 	bool deflated = input.member->method == ZIP_DEFLATED;
 	size_t nbytes = sizeof(struct zip_stream) + (deflated ? ZIP_STEP : 0);
-	struct zip_stream *s = malloc(nbytes);
+	struct zip_stream *s = memory_block(nbytes, err);
 
-	if (!s) {
-		error_set_memory(err, nbytes);
+	if (!s)
 		return NULL;
-	}
 	*s = (struct zip_stream){ .member = input.member,
 				  .reader = input.reader, .way = input.way,
 				  .check_crc = check_crc };

@@ -77,11 +77,11 @@ static bool scan_tensors(const struct scan *scan, size_t first, size_t end,
 			 struct source *source, struct error *err)
 {
 	uint64_t left = 0;
-	char *chunk = malloc(CHUNK);
+	char *chunk = memory_block(CHUNK, err);
 	size_t have = 0, used = 0;
 
 	if (!chunk)
-		return error_set_memory(err, CHUNK);
+		return false;
 	for (size_t i = first; i < end; i++)
 		left += scan->sorted[i]->nbytes;
 	for (size_t i = first; i < end; i++) {
