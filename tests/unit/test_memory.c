@@ -198,6 +198,40 @@ static void test_arena_copies(void **state)
 	arena_free(&a);
 }
 
+static void test_block(void **state)
+{
+	struct error err = { 0 };
+	char *empty = memory_block(0, &err), *some = memory_block(5, &err);
+
+	(void)state;
+	assert_non_null(empty);
+	assert_non_null(some);
+	memset(some, 7, 5);
+	free(empty);
+	free(some);
+	assert_null(memory_block(SIZE_MAX / 2, &err));
+	check_fault("more than there is", &err, ERROR_MEMORY, ERROR_NO_OFFSET,
+		    "9223372036854775807 bytes were asked for");
+	check_rows();
+}
+
+static void test_copy(void **state)
+{
+	struct error err = { 0 };
+	char *three = memory_copy("a\0bc", 3, &err);
+	char *none = memory_copy(NULL, 0, &err);
+
+	(void)state;
+	assert_memory_equal(three, "a\0b", 4);
+	assert_string_equal(none, "");
+	free(three);
+	free(none);
+	assert_null(memory_copy("", SIZE_MAX, &err));
+	check_fault("sum", &err, ERROR_MEMORY, ERROR_NO_OFFSET,
+		    "18446744073709551615");
+	check_rows();
+}
+
 static void test_arena_refuses(void **state)
 {
 	static const struct {
@@ -244,6 +278,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_array),
+		cmocka_unit_test(test_block),
+		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_grow_keeps_and_zeroes),
 		cmocka_unit_test(test_grow_fails_and_leaves_it),
 		cmocka_unit_test(test_buffer_grows),
