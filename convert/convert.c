@@ -295,7 +295,7 @@ static bool keep_crcs(const struct checkpoint *c, struct tensor_crcs *crcs,
 
 	for (size_t i = 0; i < count; i++)
 		nbytes += c->weights.tensors[i].key_len;
-	if (nbytes > CRC_KEYS_LIMIT)
+	if (count == 0 || nbytes > CRC_KEYS_LIMIT)
 		return true;
 	crcs->items = arena_array(&crcs->arena, count, sizeof(*crcs->items),
 				  err);
