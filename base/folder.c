@@ -100,11 +100,9 @@ static bool step_down(struct folder *f, const char *name, bool make,
 static bool descend(struct folder *f, const char *path, size_t len, bool make,
 		    struct error *err)
 {
-	char *copy = memory_array(len + 1, 1, err), *rest = copy, *name;
+	char *copy = memory_copy(path, len, err), *rest = copy, *name;
 	bool ok = copy != NULL;
 
-	if (ok)
-		memcpy(copy, path, len);
 	while (ok && (name = strsep(&rest, "/")) != NULL)
 		ok = name[0] == '\0' || step_down(f, name, make, err);
 	free(copy);

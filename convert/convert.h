@@ -37,7 +37,7 @@ void convert_job(const struct conversion *cv, size_t index,
 		 struct scratch *scratch, struct result *result,
 		 struct written *written);
 
-/* It cannot even be begun. */
+/* It cannot even be begun; *result is a zeroed one, too. */
 void convert_refuse(const struct conversion *cv, size_t index,
 		    const struct error *err, struct result *result);
 

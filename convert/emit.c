@@ -114,10 +114,9 @@ static bool open_root(struct folder *root, const struct place *place,
 		return folder_open(root, ".", err);
 	while (len > 1 && place->path[len - 1] == '/')
 		len--;
-	path = memory_array(len + 1, 1, err);
+	path = memory_copy(place->path, len, err);
 	if (!path)
 		return false;
-	memcpy(path, place->path, len);
 	ok = folder_open(root, path, err);
 	free(path);
 	return ok;

@@ -42,14 +42,9 @@ static struct journal *find(const struct journals *js, const struct job *job)
 /* Without the slashes at its end; "/" is one slash. */
 static char *copy_root(const char *path, size_t len, struct error *err)
 {
-	char *root;
-
 	while (len > 1 && path[len - 1] == '/')
 		len--;
-	root = memory_array(len + 1, 1, err);
-	if (root)
-		memcpy(root, path, len);
-	return root;
+	return memory_copy(path, len, err);
 }
 
 static bool add_root(struct journals *js, const char *path, size_t len,

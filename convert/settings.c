@@ -156,11 +156,8 @@ static bool read_architecture(struct settings *s, struct error *err)
 		goto done;
 	}
 	s->architecture_len = parsed.len;
-	s->architecture = memory_array(parsed.len + 1, 1, err);
-	if (!s->architecture)
-		goto done;
-	memcpy(s->architecture, parsed.text, parsed.len);
-	ok = true;
+	s->architecture = memory_copy(parsed.text, parsed.len, err);
+	ok = s->architecture != NULL;
 done:
 	architecture_free(&parsed);
 	buffer_free(&raw);

@@ -159,12 +159,10 @@ static bool sync_file(const char *folder, const char *name, struct error *err)
 bool there_sync(const struct there *t, struct error *err)
 {
 	size_t len = strlen(t->path) - strlen(file_base_name(t->path));
-	char *parent = len > 0 ? memory_array(len + 1, 1, err)
+	char *parent = len > 0 ? memory_copy(t->path, len, err)
 			       : file_join(NULL, ".", err);
 	bool ok = parent != NULL;
 
-	if (ok && len > 0)
-		memcpy(parent, t->path, len);
 	if (t->archive)
 		ok = ok && file_sync(&t->file, err);
 	else

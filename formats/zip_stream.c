@@ -204,7 +204,7 @@ static bool fail_inflating(struct zip_stream *s, struct error *err)
 	    (err->kind != ERROR_CORRUPT && err->kind != ERROR_TRUNCATED))
 		return fail(s, err);
 	again = open_stream(zip_stream_input(s), s->check_crc, &fault);
-	buf = malloc(ZIP_STEP);
+	buf = memory_block(ZIP_STEP, &fault);
 	if (again && buf) {
 		read_in_steps(again, buf, &fault);
 		if (fault.kind == ERROR_CORRUPT ||

@@ -28,9 +28,7 @@ static bool keep_text(char **kept, const char *text, const char *what,
 				 "the %s of %s: byte %zu of %zu is a blank, or "
 				 "no printable ASCII character", what, place,
 				 good + 1, len);
-	*kept = memory_array(len + 1, 1, err);
-	if (*kept)
-		memcpy(*kept, text, len);
+	*kept = memory_copy(text, len, err);
 	return *kept != NULL;
 }
 

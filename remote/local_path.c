@@ -42,10 +42,9 @@ static const char *home_of(const char *name, size_t len, struct error *err)
 				  "\"~\": this user has no home");
 		return home;
 	}
-	copied = memory_array(len + 1, 1, err);
+	copied = memory_copy(name, len, err);
 	if (!copied)
 		return NULL;
-	memcpy(copied, name, len);
 	user = getpwnam(copied);
 	home = user ? user->pw_dir : NULL;
 	if (!home)

@@ -43,9 +43,7 @@ struct part {
 
 static bool keep(char **kept, const struct part *p, struct error *err)
 {
-	*kept = memory_array(p->len + 1, 1, err);
-	if (*kept && p->len > 0)
-		memcpy(*kept, p->text, p->len);
+	*kept = memory_copy(p->text, p->len, err);
 	return *kept != NULL;
 }
 

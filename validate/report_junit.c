@@ -37,11 +37,9 @@ static void put_class(struct report_text *t, const struct candidate *c)
 		from = name.run;
 		len = name.run_len;
 	}
-	text = memory_array(len + 1, 1, &t->fault);
-	if (text) {
-		memcpy(text, from, len);
+	text = memory_copy(from, len, &t->fault);
+	if (text)
 		report_markup(t, len > 0 ? text : ".");
-	}
 	free(text);
 }
 
